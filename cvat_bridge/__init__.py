@@ -1,0 +1,1 @@
+"""The safe round trip between CVAT tasks and the SPAM model."""

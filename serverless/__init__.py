@@ -1,0 +1,1 @@
+"""Nuclio functions that host the SPAM model."""

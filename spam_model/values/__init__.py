@@ -1,0 +1,33 @@
+"""The values that flow between the parts: frozen dataclasses over numpy arrays."""
+
+from spam_model.values.candidates import Candidates, ClipInfo, Source
+from spam_model.values.constraints import Anchor, Box, Constraint, ConstraintKind, Constraints
+from spam_model.values.hierarchy import Hierarchy, Level, binary_entropy
+from spam_model.values.labels import Labels
+from spam_model.values.ledger import Ledger, LedgerEntry, full_effort
+from spam_model.values.queries import CLICKS, OPTION_LETTERS, Answer, Query, QueryKind
+from spam_model.values.truth import GroundTruth
+
+__all__ = [
+    "CLICKS",
+    "OPTION_LETTERS",
+    "Anchor",
+    "Answer",
+    "Box",
+    "Candidates",
+    "ClipInfo",
+    "Constraint",
+    "ConstraintKind",
+    "Constraints",
+    "GroundTruth",
+    "Hierarchy",
+    "Labels",
+    "Ledger",
+    "LedgerEntry",
+    "Level",
+    "Query",
+    "QueryKind",
+    "Source",
+    "binary_entropy",
+    "full_effort",
+]

@@ -1,0 +1,60 @@
+"""What the graph hierarchy decided, level by level, with calibrated probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spam_model.values.candidates import BoolArray, FloatArray, IntArray
+
+
+def binary_entropy(probability: FloatArray) -> FloatArray:
+    """H(p) in nats, Eq. 1 of the SPAM paper; 0 at p = 0 and p = 1."""
+    p = np.clip(np.asarray(probability, dtype=np.float64), 1e-12, 1 - 1e-12)
+    return -(p * np.log(p) + (1 - p) * np.log(1 - p))
+
+
+@dataclass(frozen=True)
+class Level:
+    """One association level over clips of ``clip_length`` frames.
+
+    Attributes:
+        index: 1 for the first association level.
+        clip_length: frames in a clip of this level.
+        node_of: [N] int64, the node (candidate or tracklet) that each candidate belongs to on entering the
+            level, -1 where it is rejected.
+        edge: [2, E] int64, past node and future node of each hypothesis.
+        probability: [E] float64, calibrated probability that the edge joins one object.
+        chosen: [E] bool, joined by the matching.
+    """
+
+    index: int
+    clip_length: int
+    node_of: IntArray
+    edge: IntArray
+    probability: FloatArray
+    chosen: BoolArray
+
+    def node_uncertainty(self) -> FloatArray:
+        """u(v) = max over neighbours of H(ŷ(v, u)), Sec. 3.3 of the SPAM paper. [V]."""
+        count = int(self.node_of.max(initial=-1)) + 1
+        result = np.zeros(count)
+        entropy = binary_entropy(self.probability)
+        for side in (0, 1):
+            np.maximum.at(result, self.edge[side], entropy)
+        return result
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Node level and association levels of one run.
+
+    ``node_probability`` is [N]: calibrated probability that a candidate is a valid object; ``kept`` is [N]: what
+    was decided, constraints included. ``track_of`` is [N]: the final track of each candidate, -1 for none.
+    """
+
+    node_probability: FloatArray
+    kept: BoolArray
+    levels: tuple[Level, ...]
+    track_of: IntArray

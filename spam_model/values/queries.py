@@ -1,0 +1,80 @@
+"""Questions to people, and their answers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from spam_model.values.constraints import Anchor, Box
+
+OPTION_LETTERS = "ABCDEFG"  # seven at most: one digit key each, with nobody and unsure beside them
+
+
+class QueryKind(StrEnum):
+    DETECTION = "detection"  # is this box (or whole tracklet) one valid object?
+    ASSOCIATION = "association"  # which of these is the next occurrence of this object?
+    LOCALIZATION = "localization"  # drag the rectangle until it fits
+
+
+CLICKS = {QueryKind.DETECTION: 1, QueryKind.ASSOCIATION: 1, QueryKind.LOCALIZATION: 2}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question, about a tracklet (or a tracklet of one box).
+
+    Attributes:
+        kind: what is asked.
+        level: 0 for the node level, else the association level whose decision is uncertain.
+        subject: the candidates in question, in time order.
+        options: association only: up to seven tracklets, each in time order, the most probable first.
+        uncertainty: entropy in nats of the decision that the answer settles.
+        boxes_decided: how many boxes the answer decides.
+        value: expected label error removed per click, by which queries are ranked.
+    """
+
+    kind: QueryKind
+    level: int
+    subject: tuple[Anchor, ...]
+    options: tuple[tuple[Anchor, ...], ...] = ()
+    uncertainty: float = 0.0
+    boxes_decided: int = 1
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.subject:
+            raise ValueError("a query needs a subject")
+        if (self.kind is QueryKind.ASSOCIATION) != bool(self.options):
+            raise ValueError("an association query has options, and no other has")
+        if len(self.options) > len(OPTION_LETTERS):
+            raise ValueError(f"a card holds at most {len(OPTION_LETTERS)} options")
+
+    @property
+    def clicks(self) -> int:
+        """Price in clicks, Sec. 3.3 of the SPAM paper."""
+        return CLICKS[self.kind]
+
+    @property
+    def id(self) -> str:
+        """12 hexadecimal digits from the content: the same question has the same id in every run."""
+        ids = [[anchor.candidate_id for anchor in part] for part in (self.subject, *self.options)]
+        return hashlib.sha256(f"{self.kind}:{ids}".encode()).hexdigest()[:12]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What a person can choose on the card, in the order of the digit keys 1, 2, …; none for a rectangle."""
+        if self.kind is QueryKind.DETECTION:
+            return ("yes", "no", "unsure")
+        if self.kind is QueryKind.ASSOCIATION:
+            return (*OPTION_LETTERS[: len(self.options)], "nobody", "unsure")
+        return ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``choice`` is one of the query's choices; a localization carries ``box`` (x1 y1 x2 y2, px) instead."""
+
+    query_id: str
+    choice: str = ""
+    box: Box | None = None
