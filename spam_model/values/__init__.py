@@ -5,7 +5,7 @@ from spam_model.values.constraints import Anchor, Box, Constraint, ConstraintKin
 from spam_model.values.hierarchy import Hierarchy, Level, binary_entropy
 from spam_model.values.labels import Labels
 from spam_model.values.ledger import Ledger, LedgerEntry, full_effort
-from spam_model.values.queries import CLICKS, OPTION_LETTERS, Answer, Query, QueryKind
+from spam_model.values.queries import CLICKS, OPTION_LETTERS, Answer, Query, QueryKind, evenly_spaced
 from spam_model.values.truth import GroundTruth
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "QueryKind",
     "Source",
     "binary_entropy",
+    "evenly_spaced",
     "full_effort",
 ]

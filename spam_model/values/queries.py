@@ -9,6 +9,14 @@ from enum import StrEnum
 from spam_model.values.constraints import Anchor, Box
 
 OPTION_LETTERS = "ABCDEFG"  # seven at most: one digit key each, with nobody and unsure beside them
+SHOWN_BOXES = 8  # crops of a tracklet on a card
+
+
+def evenly_spaced(anchors: tuple[Anchor, ...], count: int) -> tuple[Anchor, ...]:
+    """At most ``count`` of the anchors, first and last included, in order."""
+    if len(anchors) <= count:
+        return anchors
+    return tuple(anchors[round(i * (len(anchors) - 1) / (count - 1))] for i in range(count))
 
 
 class QueryKind(StrEnum):
@@ -57,9 +65,21 @@ class Query:
 
     @property
     def id(self) -> str:
-        """12 hexadecimal digits from the content: the same question has the same id in every run."""
-        ids = [[anchor.candidate_id for anchor in part] for part in (self.subject, *self.options)]
-        return hashlib.sha256(f"{self.kind}:{ids}".encode()).hexdigest()[:12]
+        """12 hexadecimal digits from what is asked: the same question has the same id in every run.
+
+        A link question is about the last box of the subject and the first box of each option; that the tracklets
+        behind them have grown since makes no new question.
+        """
+        if self.kind is QueryKind.ASSOCIATION:
+            asked = [self.subject[-1].candidate_id, *sorted(option[0].candidate_id for option in self.options)]
+        else:
+            asked = [anchor.candidate_id for anchor in self.subject]
+        return hashlib.sha256(f"{self.kind}:{asked}".encode()).hexdigest()[:12]
+
+    @property
+    def shown(self) -> tuple[Anchor, ...]:
+        """The boxes of the subject that the card shows: evenly spaced, ends included."""
+        return evenly_spaced(self.subject, SHOWN_BOXES)
 
     @property
     def choices(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ class GroundTruth:
         track: [M] int64, identity.
         frame: [M] int64, 0-based.
         box: [M, 4] float64, x1 y1 x2 y2 in px, 0-based image coordinates.
-        class_id: [M] int64, index into ``info.class_names``.
+        class_id: [M] int64, index into ``info.class_names``; -1 for ignored boxes of no class of the clip.
         visibility: [M] float64 in [0, 1], 1 where not annotated.
         ignored: [M] bool, distractors and crowds: neither a hit nor a false alarm.
     """

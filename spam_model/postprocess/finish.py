@@ -1,0 +1,154 @@
+"""From the tracks of the hierarchy to labels: corrected boxes, short tracks dropped, boxes smoothed, gaps filled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spam_model import geometry
+from spam_model.motion import camera_path
+from spam_model.postprocess.gaps import fill_gaps
+from spam_model.postprocess.settings import PostprocessSettings
+from spam_model.postprocess.smoothing import smooth
+from spam_model.values import Box, Candidates, ConstraintKind, Constraints, Hierarchy, Labels, Source, binary_entropy
+from spam_model.values.candidates import BoolArray, FloatArray, IntArray
+
+DEFAULT_SETTINGS = PostprocessSettings()
+STRONG_PERCENTILE = 90  # of the tracked candidates' scores
+CORRECTED_WEIGHT = 4.0  # of a box that a person corrected, beside scores of at most 1
+MIN_WEIGHT = 0.01
+MIN_SIDE = 1.0  # px, of the part of a box inside the image
+
+
+def finish(
+    candidates: Candidates,
+    hierarchy: Hierarchy,
+    constraints: Constraints,
+    settings: PostprocessSettings = DEFAULT_SETTINGS,
+) -> Labels:
+    """Labels of the tracks in ``hierarchy.track_of``, numbered 1 … T in the order of their first frame.
+
+    A box that a person corrected is never moved, and a track that holds a candidate that a person
+    accepted, corrected, linked or drew is never dropped. A box that lies outside the image is left out.
+    """
+    vouched, corrected = _answers(candidates, constraints)
+    box = candidates.box.copy()
+    box[list(corrected)] = np.array(list(corrected.values())).reshape(-1, 4)
+    rows = _one_per_frame(candidates, hierarchy.track_of, vouched)
+    rows = rows[_long_and_strong(candidates, hierarchy.track_of, rows, vouched, settings)]
+    labels = Labels(
+        info=candidates.info,
+        track=hierarchy.track_of[rows],
+        frame=candidates.frame[rows],
+        box=box[rows],
+        class_id=candidates.class_id[rows],
+        score=candidates.score[rows],
+        candidate_id=candidates.id[rows],
+        occluded=np.zeros(len(rows), bool),
+        uncertainty=candidate_uncertainty(hierarchy)[rows],
+    )
+    path = camera_path(candidates) if settings.stabilise else np.zeros((candidates.info.frame_count, 2))
+    fixed = np.isin(rows, list(corrected))
+    labels = _smoothed(labels, path, fixed, settings.smoothing)
+    labels = fill_gaps(labels, path, settings.max_gap)
+    return _renumbered(_in_image(labels, settings.clip))
+
+
+def candidate_uncertainty(hierarchy: Hierarchy) -> FloatArray:
+    """Entropy in nats of the most uncertain decision about each candidate, [N].
+
+    That is the largest of its own at the node level and, at every level, of the edges that were considered for the
+    node it belongs to.
+    """
+    result = binary_entropy(hierarchy.node_probability)
+    for level in hierarchy.levels:
+        of_node = np.append(level.node_uncertainty(), 0.0)  # the last entry serves node −1
+        result = np.maximum(result, of_node[level.node_of])
+    return result
+
+
+def _answers(candidates: Candidates, constraints: Constraints) -> tuple[BoolArray, dict[int, Box]]:
+    """Which candidates a person vouches for [N] (accepted, corrected, linked or drawn), and corrected boxes by row.
+
+    Contradictions are settled before: there is one correction of a candidate at most.
+    """
+    vouched = candidates.source == Source.PERSON
+    corrected: dict[int, Box] = {}
+    for item in constraints.of_kind(ConstraintKind.ACCEPT, ConstraintKind.BOX, ConstraintKind.MUST_LINK):
+        ids = [anchor.candidate_id for anchor in (item.first, item.second) if anchor is not None]
+        rows = candidates.rows_of(np.array(ids, dtype=np.int64))
+        rows = rows[rows >= 0]
+        vouched[rows] = True
+        if item.box is not None:
+            corrected.update({int(row): item.box for row in rows})
+    return vouched, corrected
+
+
+def _one_per_frame(candidates: Candidates, track_of: IntArray, vouched: BoolArray) -> IntArray:
+    """Rows in tracks, sorted by track, then frame; of two in one frame the one vouched for, then the stronger."""
+    rows = np.flatnonzero(track_of >= 0)
+    order = np.lexsort((-candidates.score[rows], ~vouched[rows], candidates.frame[rows], track_of[rows]))
+    rows = np.asarray(rows[order])
+    again = (np.diff(track_of[rows]) == 0) & (np.diff(candidates.frame[rows]) == 0)
+    return np.asarray(rows[np.append(True, ~again)[: len(rows)]])
+
+
+def _long_and_strong(
+    candidates: Candidates, track_of: IntArray, rows: IntArray, vouched: BoolArray, settings: PostprocessSettings
+) -> BoolArray:
+    """Which ``rows`` belong to tracks that stay.
+
+    A detector's scores are its own: strong is what is near the 90th percentile of this clip's tracked candidates.
+    """
+    if len(rows) == 0:
+        return np.zeros(0, bool)
+    _, track = np.unique(track_of[rows], return_inverse=True)
+    best = np.zeros(track.max() + 1)
+    np.maximum.at(best, track, candidates.score[rows])
+    strong = settings.min_best_score * np.percentile(candidates.score[rows], STRONG_PERCENTILE)
+    length = np.bincount(track) / candidates.info.frame_rate
+    safe = np.bincount(track, weights=vouched[rows]) > 0
+    stays = ((length >= settings.min_duration - 1e-9) & (best >= strong)) | safe
+    return np.asarray(stays[track])
+
+
+def _smoothed(labels: Labels, path: FloatArray, fixed: BoolArray, sigma: float) -> Labels:
+    """Smooths middles and sizes, the camera's ``path`` taken away; ``fixed`` rows stay."""
+    if sigma == 0 or len(labels) == 0:
+        return labels
+    weight = np.where(fixed, CORRECTED_WEIGHT, np.maximum(labels.score, MIN_WEIGHT))
+    shift = path[labels.frame]
+    middle = smooth(labels, geometry.centres(labels.box) - shift, sigma, weight) + shift
+    size = np.exp(smooth(labels, np.log(geometry.sizes(labels.box)), 2 * sigma, weight))
+    box = geometry.from_centres(middle, size)
+    return replace(labels, box=np.where(fixed[:, None], labels.box, box))
+
+
+def _in_image(labels: Labels, clip: bool) -> Labels:
+    inside = geometry.clip_to_image(labels.box, labels.info.width, labels.info.height)
+    visible = geometry.sizes(inside).min(axis=1, initial=np.inf) >= MIN_SIDE
+    return _take(replace(labels, box=inside) if clip else labels, visible)
+
+
+def _renumbered(labels: Labels) -> Labels:
+    known, first, track = np.unique(labels.track, return_index=True, return_inverse=True)
+    number = np.empty(len(known), np.int64)
+    number[np.argsort(labels.frame[first], kind="stable")] = np.arange(1, len(known) + 1)
+    renamed = number[track]
+    return _take(labels, np.lexsort((labels.frame, renamed)), track=renamed)
+
+
+def _take(labels: Labels, rows: IntArray | BoolArray, track: IntArray | None = None) -> Labels:
+    """The labels at ``rows``, under other ``track`` numbers [M] where given."""
+    return Labels(
+        info=labels.info,
+        track=(labels.track if track is None else track)[rows],
+        frame=labels.frame[rows],
+        box=labels.box[rows],
+        class_id=labels.class_id[rows],
+        score=labels.score[rows],
+        candidate_id=labels.candidate_id[rows],
+        occluded=labels.occluded[rows],
+        uncertainty=labels.uncertainty[rows],
+    )
