@@ -1,0 +1,1 @@
+"""Stand-ins for CVAT and Nuclio on a machine without Docker: the demo and the tests run on them."""
