@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from spam_model.data.motchallenge import read_detections, read_ground_truth, read_sequence_info
-from spam_model.errors import InputError
-from spam_model.storage import read_candidates
-from spam_model.values import Candidates, GroundTruth
+from spam_model.errors import FormatError, InputError
+from spam_model.storage import constraints_from_bytes, read_bytes, read_candidates
+from spam_model.values import Candidates, Constraints, GroundTruth
+
+_T = TypeVar("_T")
 
 
 def read_input(path: Path, detections: str = "det") -> Candidates:
@@ -17,7 +21,7 @@ def read_input(path: Path, detections: str = "det") -> Candidates:
         InputError: there is nothing readable at ``path``.
     """
     if path.is_file():
-        return read_candidates(path)
+        return _naming(path, read_candidates)
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
     return read_detections(path / "det" / f"{detections}.txt", read_sequence_info(path))
@@ -30,3 +34,20 @@ def read_truth(folder: Path) -> GroundTruth:
         InputError: there is none.
     """
     return read_ground_truth(folder / "gt" / "gt.txt", read_sequence_info(folder))
+
+
+def read_constraints(path: Path) -> Constraints:
+    """People's answers, from JSON.
+
+    Raises:
+        InputError: there is no such file, or it is none of ours.
+    """
+    return _naming(path, lambda file: constraints_from_bytes(read_bytes(file)))
+
+
+def _naming(path: Path, read: Callable[[Path], _T]) -> _T:
+    """Reads a file of ours; what is wrong with its content is said of ``path``."""
+    try:
+        return read(path)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error

@@ -56,15 +56,22 @@ def finish(
 
 
 def candidate_uncertainty(hierarchy: Hierarchy) -> FloatArray:
-    """Entropy in nats of the most uncertain decision about each candidate, [N].
+    """Entropy in nats of the most uncertain decision that was taken at each candidate, [N].
 
-    That is the largest of its own at the node level and, at every level, of the edges that were considered for the
-    node it belongs to.
+    That is its own at the node level, and those of the links, at any level, that end or start in it: so it shows where
+    in time a track is doubtful. (Which nodes to ask about is another matter: ``Level.node_uncertainty``.)
     """
     result = binary_entropy(hierarchy.node_probability)
     for level in hierarchy.levels:
-        of_node = np.append(level.node_uncertainty(), 0.0)  # the last entry serves node −1
-        result = np.maximum(result, of_node[level.node_of])
+        rows = np.flatnonzero(level.node_of >= 0)
+        count = int(level.node_of.max(initial=-1)) + 1
+        first, last = np.full(count, len(level.node_of)), np.zeros(count, np.int64)
+        np.minimum.at(first, level.node_of[rows], rows)  # candidates are sorted by frame
+        np.maximum.at(last, level.node_of[rows], rows)
+        past, future = level.edge[:, level.chosen]
+        entropy = binary_entropy(level.probability[level.chosen])
+        np.maximum.at(result, last[past], entropy)
+        np.maximum.at(result, first[future], entropy)
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from spam_model.values.queries import Query
 
@@ -51,11 +52,16 @@ class Ledger:
         return self.spent / self.full if self.full else 0.0
 
     def knows(self, query_id: str) -> bool:
-        return any(entry.query_id == query_id for entry in self.entries)
+        return query_id in self._known
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(entry.query_id for entry in self.entries)
 
     def ask(self, queries: tuple[Query, ...], round: int) -> Ledger:
-        new = tuple(LedgerEntry(q.id, q.kind, round, q.clicks) for q in queries if not self.knows(q.id))
-        return replace(self, entries=self.entries + new)
+        """Enters these questions, each once however often it is asked."""
+        new = {q.id: LedgerEntry(q.id, q.kind, round, q.clicks) for q in queries if not self.knows(q.id)}
+        return replace(self, entries=self.entries + tuple(new.values()))
 
     def charge(self, query_ids: frozenset[str]) -> Ledger:
         """Charges these questions, each once however often it is charged."""

@@ -220,13 +220,13 @@ class TestSmoothing:
         assert np.allclose(labels.box, candidates.box)
 
 
-def test_uncertainty_is_that_of_the_most_uncertain_decision() -> None:
+def test_uncertainty_is_that_of_the_most_uncertain_link_that_touches_the_box() -> None:
     candidates, track = clip_of([([0, 1, 2, 3], walk([0, 1, 2, 3]), 0.9)])
     first = Level(1, 2, np.array([0, 1, 2, 3]), np.array([[0, 2], [1, 3]]), np.array([0.9, 0.99]), np.array([True] * 2))
     second = Level(2, 4, np.array([0, 0, 1, 1]), np.array([[0], [1]]), np.array([0.95]), np.array([True]))
     labels = finish(candidates, hierarchy_of(track, 0.98, (first, second)), Constraints(), AS_GIVEN)
-    entropy = binary_entropy(np.array([0.9, 0.95]))
-    assert labels.uncertainty == pytest.approx([entropy[0], entropy[0], entropy[1], entropy[1]])
+    entropy = binary_entropy(np.array([0.9, 0.95, 0.98]))
+    assert labels.uncertainty == pytest.approx([entropy[0], entropy[0], entropy[1], entropy[2]])
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -1,0 +1,249 @@
+"""People's answers, resolved to the rows of the candidates at hand, with contradictions set aside and reported.
+
+Neither side of a contradiction is in force until a person settles it, so that the order of the answers never matters.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from spam_model.geometry import iou_matrix
+from spam_model.values import Anchor, Box, Candidates, Constraint, ConstraintKind, Constraints
+from spam_model.values.candidates import BoolArray, FloatArray, IntArray
+
+SAME_BOX_IOU = 0.5
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ResolvedConstraints:
+    """What is in force, by candidate row.
+
+    Attributes:
+        box: [N, 4] px, people's corrections in place.
+        fixed: [N] bool, valid by an accept, a corrected box or a must-link: in a track, whatever the network says.
+        rejected: [N] bool.
+        must: [M, 2] rows of one object.
+        cannot: [C, 2] rows of different objects.
+        conflicts: contradictions, in words, sorted.
+        unmatched: constraints with an anchor that fits no candidate.
+        in_force: the constraints above as such, anchored to the candidates at hand.
+    """
+
+    box: FloatArray
+    fixed: BoolArray
+    rejected: BoolArray
+    must: IntArray
+    cannot: IntArray
+    conflicts: tuple[str, ...]
+    unmatched: tuple[Constraint, ...]
+    in_force: Constraints
+
+
+def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstraints:
+    """Anchors every constraint to a row, then sets contradictions aside.
+
+    A contradiction is: a candidate accepted and rejected; two corrected boxes for one candidate; a link from a rejected
+    candidate; a must-link between two classes; a chain of must-links that holds a cannot-link or two boxes of one
+    frame (then the links on the paths between the two are set aside, the rest of the chain stays).
+    """
+    rows_of, unmatched = _anchor_all(candidates, constraints)
+    conflicts: set[str] = set()
+
+    corrections: dict[int, set[Box]] = defaultdict(set)
+    accepted, rejected = set[int](), set[int]()
+    must, cannot = set[Pair](), set[Pair]()
+    for item, rows in rows_of.items():
+        match item.kind:
+            case ConstraintKind.ACCEPT:
+                accepted.add(rows[0])
+            case ConstraintKind.REJECT:
+                rejected.add(rows[0])
+            case ConstraintKind.BOX:
+                accepted.add(rows[0])
+                corrections[rows[0]].add(_box_of(item))
+            case ConstraintKind.MUST_LINK:
+                must.add((min(rows), max(rows)))
+            case ConstraintKind.CANNOT_LINK:
+                cannot.add((min(rows), max(rows)))
+
+    def name(row: int) -> str:
+        return f"candidate {candidates.id[row]} (frame {candidates.frame[row]})"
+
+    for row in accepted & rejected:
+        conflicts.add(f"{name(row)} is both accepted and rejected")
+    undecided = accepted & rejected
+    accepted -= undecided
+    rejected -= undecided
+
+    for row in [row for row, boxes in corrections.items() if len(boxes) > 1]:
+        conflicts.add(f"{name(row)} has {len(corrections[row])} different corrected boxes")
+        del corrections[row]
+
+    must = {pair for pair in must if pair[0] != pair[1]}
+    for a, b in sorted(must):
+        gone = [row for row in (a, b) if row in rejected]
+        if gone:
+            conflicts.add(f"{name(a)} and {name(b)} are linked, but {name(gone[0])} is rejected")
+            must.discard((a, b))
+        elif candidates.class_id[a] != candidates.class_id[b]:
+            conflicts.add(f"{name(a)} and {name(b)} are linked, but are of different classes")
+            must.discard((a, b))
+    for a, b in sorted(cannot):
+        if a == b:
+            conflicts.add(f"{name(a)} is said to be a different object from itself")
+            cannot.discard((a, b))
+
+    aside = set[Pair]()
+    chains = _Graph(must)
+    for a, b in sorted(cannot | chains.pairs_within_a_frame(candidates.frame)):
+        between = chains.links_between(a, b)
+        if between:
+            reason = "are said to differ" if (a, b) in cannot else "lie in one frame"
+            conflicts.add(f"{name(a)} and {name(b)} {reason}, but {len(between)} must-link(s) join them")
+            aside |= between | {(a, b)}
+    must -= aside
+    cannot -= aside
+
+    box = candidates.box.copy()
+    for row, (corrected,) in corrections.items():
+        if row in accepted:
+            box[row] = corrected
+    fixed = accepted | {row for pair in must for row in pair}
+    result = ResolvedConstraints(
+        box=box,
+        fixed=_mask(len(candidates), fixed),
+        rejected=_mask(len(candidates), rejected),
+        must=np.array(sorted(must), np.int64).reshape(-1, 2),
+        cannot=np.array(sorted(cannot), np.int64).reshape(-1, 2),
+        conflicts=tuple(sorted(conflicts)),
+        unmatched=unmatched,
+        in_force=Constraints(),
+    )
+    return replace(result, in_force=_restated(candidates, result))
+
+
+def _anchor_all(
+    candidates: Candidates, constraints: Constraints
+) -> tuple[dict[Constraint, tuple[int, ...]], tuple[Constraint, ...]]:
+    corrected: dict[int, list[Box]] = defaultdict(list)  # a later answer may be anchored to an earlier correction
+    for item in constraints.of_kind(ConstraintKind.BOX):
+        corrected[item.first.candidate_id].append(_box_of(item))
+    row_of_id = {int(id): row for row, id in enumerate(candidates.id)}
+    rows_of: dict[Constraint, tuple[int, ...]] = {}
+    unmatched = []
+    for item in dict.fromkeys(constraints.items):
+        anchors = [anchor for anchor in (item.first, item.second) if anchor is not None]
+        rows = tuple(_row(candidates, anchor, row_of_id, corrected) for anchor in anchors)
+        if -1 in rows:
+            unmatched.append(item)
+        else:
+            rows_of[item] = rows
+    return rows_of, tuple(sorted(unmatched, key=repr))
+
+
+def _row(candidates: Candidates, anchor: Anchor, row_of_id: dict[int, int], corrected: dict[int, list[Box]]) -> int:
+    """By id where the box is still the same (detected or corrected), else the best overlap in the frame, else -1."""
+    box = np.array([anchor.box], np.float64)
+    row = row_of_id.get(anchor.candidate_id, -1)
+    if row >= 0 and candidates.frame[row] == anchor.frame and candidates.class_id[row] == anchor.class_id:
+        known = np.array([candidates.box[row], *corrected.get(anchor.candidate_id, [])])
+        if iou_matrix(box, known).max() >= SAME_BOX_IOU:
+            return row
+    begin, end = np.searchsorted(candidates.frame, [anchor.frame, anchor.frame + 1])
+    if begin == end:
+        return -1
+    overlap = iou_matrix(box, candidates.box[begin:end])[0]
+    overlap[candidates.class_id[begin:end] != anchor.class_id] = 0.0
+    best = int(np.argmax(overlap))
+    return int(begin) + best if overlap[best] >= SAME_BOX_IOU else -1
+
+
+class _Graph:
+    """Candidates joined by must-links."""
+
+    def __init__(self, links: set[Pair]) -> None:
+        self._neighbours: dict[int, list[int]] = defaultdict(list)
+        for a, b in sorted(links):
+            self._neighbours[a].append(b)
+            self._neighbours[b].append(a)
+
+    def pairs_within_a_frame(self, frame: IntArray) -> set[Pair]:
+        """Neighbouring pairs of rows that one chain places in one frame."""
+        seen = dict[tuple[int, int], int]()
+        pairs = set[Pair]()
+        component = self._components()
+        for row in sorted(component):
+            key = (component[row], int(frame[row]))
+            if key in seen:
+                pairs.add((seen[key], row))
+            seen[key] = row
+        return pairs
+
+    def links_between(self, a: int, b: int) -> set[Pair]:
+        """Links that have to go until no path joins a and b: shortest paths, taken out one after another."""
+        removed = set[Pair]()
+        while path := self._path(a, b, removed):
+            removed |= {(min(pair), max(pair)) for pair in pairwise(path)}
+        return removed
+
+    def _path(self, a: int, b: int, removed: set[Pair]) -> list[int]:
+        before = {a: a}
+        queue = deque([a])
+        while queue and b not in before:
+            row = queue.popleft()
+            for other in self._neighbours.get(row, []):
+                if other not in before and (min(row, other), max(row, other)) not in removed:
+                    before[other] = row
+                    queue.append(other)
+        if b not in before:
+            return []
+        path = [b]
+        while path[-1] != a:
+            path.append(before[path[-1]])
+        return path
+
+    def _components(self) -> dict[int, int]:
+        component: dict[int, int] = {}
+        for start in sorted(self._neighbours):
+            queue = [] if start in component else [start]
+            while queue:
+                row = queue.pop()
+                component[row] = start
+                queue += [other for other in self._neighbours[row] if other not in component]
+        return component
+
+
+def _box_of(item: Constraint) -> Box:
+    if item.box is None:
+        raise ValueError("a box constraint has a box")
+    return item.box
+
+
+def _mask(count: int, rows: set[int]) -> BoolArray:
+    mask = np.zeros(count, bool)
+    mask[sorted(rows)] = True
+    return mask
+
+
+def _restated(candidates: Candidates, resolved: ResolvedConstraints) -> Constraints:
+    def anchor(row: int) -> Anchor:
+        x1, y1, x2, y2 = (float(v) for v in resolved.box[row])
+        id, frame, class_id = (int(a[row]) for a in (candidates.id, candidates.frame, candidates.class_id))
+        return Anchor(id, frame, (x1, y1, x2, y2), class_id)
+
+    moved = (resolved.box != candidates.box).any(axis=1)
+    items = [Constraint(ConstraintKind.ACCEPT, anchor(row)) for row in np.flatnonzero(resolved.fixed & ~moved).tolist()]
+    items += [
+        Constraint(ConstraintKind.BOX, anchor(row), box=anchor(row).box)
+        for row in np.flatnonzero(resolved.fixed & moved).tolist()
+    ]
+    items += [Constraint(ConstraintKind.REJECT, anchor(row)) for row in np.flatnonzero(resolved.rejected).tolist()]
+    for kind, pairs in ((ConstraintKind.MUST_LINK, resolved.must), (ConstraintKind.CANNOT_LINK, resolved.cannot)):
+        items += [Constraint(kind, anchor(a), anchor(b)) for a, b in pairs.tolist()]
+    return Constraints(tuple(items))

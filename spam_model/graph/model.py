@@ -1,0 +1,161 @@
+"""The SPAM model as one unit: both networks, the statistics of their inputs, the temperatures; its file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spam_model.errors import FormatError, InputError
+from spam_model.graph import node_level
+from spam_model.graph.features import EDGE_FEATURES, NODE_FEATURES
+from spam_model.graph.network import AssociationNetwork, NetworkConfig, NodeNetwork
+from spam_model.storage import pack, unpack, write_atomically
+from spam_model.values.candidates import FloatArray, IntArray
+
+SHIPPED_WEIGHTS = Path(__file__).parent.parent / "weights" / "spam.safetensors"
+LEVELS = 9
+_KIND = "weights"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How the node level decides what is kept.
+
+    ``learned``: by the calibrated probability, else by the detector's score. ``threshold``: kept at or above it.
+    """
+
+    learned: bool = False
+    threshold: float = 0.1
+
+    def in_words(self) -> str:
+        what = "the learned probability" if self.learned else "the detector's score"
+        return f"keeps a candidate where {what} is at least {self.threshold:g}"
+
+
+class SpamModel(nn.Module):
+    """Both networks. ``temperature`` holds one per level, the node level's first."""
+
+    temperature: Tensor
+
+    def __init__(self, steps: int = 6, node_steps: int = 4, decision: Decision = Decision()) -> None:
+        super().__init__()
+        self.decision = decision
+        self.node = NodeNetwork(
+            NetworkConfig(len(node_level.NODE_INPUTS), len(node_level.EDGE_INPUTS), node_steps, levels=0)
+        )
+        self.association = AssociationNetwork(NetworkConfig(len(NODE_FEATURES), len(EDGE_FEATURES), steps, LEVELS))
+        self.register_buffer("temperature", torch.ones(LEVELS + 1))
+        self.scales = nn.ModuleDict(
+            {
+                "candidate": Standardise(len(node_level.NODE_INPUTS)),
+                "candidate_edge": Standardise(len(node_level.EDGE_INPUTS)),
+                "tracklet": Standardise(len(NODE_FEATURES)),
+                "tracklet_edge": Standardise(len(EDGE_FEATURES)),
+            }
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.temperature.device
+
+    def node_logits(self, node: FloatArray, edge_feature: FloatArray, edge: IntArray) -> Tensor:
+        """[steps - 1, N] from raw features of the node level."""
+        logits: Tensor = self.node(
+            self.scales["candidate"](self._tensor(node)),
+            self.scales["candidate_edge"](self._tensor(edge_feature)),
+            self._tensor(edge),
+        )
+        return logits
+
+    def edge_logits(self, node: FloatArray, edge_feature: FloatArray, edge: IntArray, level: int) -> Tensor:
+        """[steps - 1, E] from raw features of an association level."""
+        logits: Tensor = self.association(
+            self.scales["tracklet"](self._tensor(node)),
+            self.scales["tracklet_edge"](self._tensor(edge_feature)),
+            self._tensor(edge),
+            level,
+        )
+        return logits
+
+    def calibrate(self, logit: Tensor, level: int) -> FloatArray:
+        """Sigmoid at the level's temperature; 0 is the node level. [K] -> [K] float64."""
+        temperature = self.temperature[min(level, LEVELS)]
+        return np.asarray(torch.sigmoid(logit.double() / temperature.double()).cpu().numpy())
+
+    @property
+    def version(self) -> str:
+        """12 hexadecimal digits of weights and configuration."""
+        digest = hashlib.sha256(json.dumps(self._config(), sort_keys=True).encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:12]
+
+    def save(self, path: Path, about: dict[str, object] | None = None) -> None:
+        """Writes safetensors; configuration and ``about`` (data, seed, figures) as JSON in its metadata."""
+        arrays = {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
+        metadata = {"config": json.dumps(self._config()), "about": json.dumps(about or {})}
+        write_atomically(path, pack(_KIND, arrays, metadata))
+
+    @classmethod
+    def load(cls, path: Path) -> SpamModel:
+        """Reads what ``save`` wrote; on the CPU, in evaluation mode.
+
+        Raises:
+            InputError: there is no such file.
+            FormatError: not weights of this model, or of other shapes.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"no weights at {path}: {error.strerror}; train some with: spam-model train") from error
+        arrays, metadata = unpack(_KIND, data)
+        try:
+            config = json.loads(metadata["config"])
+            model = cls(int(config["steps"]), int(config["node_steps"]), Decision(**config["decision"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"{path}: the configuration of the weights does not read ({error!r})") from error
+        expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        found = {name: array.shape for name, array in arrays.items()}
+        if expected != found:
+            wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+            raise FormatError(f"{path}: weights of another model, they differ in {', '.join(wrong[:5])}; train anew")
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise FormatError(f"{path}: weights that are not numbers; train anew")
+        model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
+        return model.eval()
+
+    def _config(self) -> dict[str, object]:
+        return {
+            "steps": self.association.config.steps,
+            "node_steps": self.node.config.steps,
+            "decision": asdict(self.decision),
+        }
+
+    def _tensor(self, array: FloatArray | IntArray) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+
+class Standardise(nn.Module):
+    """(x − mean) / std, clipped to ±5, by statistics of the training data."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("std", torch.ones(width))
+
+    def fit(self, rows: FloatArray) -> None:
+        """[K, width] raw features."""
+        self.mean.copy_(torch.from_numpy(rows.mean(axis=0)))
+        self.std.copy_(torch.from_numpy(np.maximum(rows.std(axis=0), 1e-3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x - self.mean) / self.std).clamp(-5.0, 5.0)

@@ -1,0 +1,68 @@
+"""The hierarchy as it is trained: each level on the model's own output below, without a gradient between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from spam_model.graph.hierarchy import (
+    LevelGraph,
+    drop_lone_boxes,
+    level_clips,
+    level_graphs,
+    merge,
+    one_box_per_frame,
+    renumber,
+)
+from spam_model.graph.matching import match
+from spam_model.graph.model import SpamModel
+from spam_model.graph.states import build_tracklets
+from spam_model.training.dataset import NodeStep, TrainingClip
+from spam_model.training.targets import edge_targets, tracklet_identities
+from spam_model.values.candidates import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Step:
+    """A graph of a level with what is true of its edges, [E] bool."""
+
+    level: int
+    graph: LevelGraph
+    target: BoolArray
+
+
+Decide = Callable[[Step], FloatArray]  # what is seen of a level -> probability of each edge, [E]
+
+
+def rollout(clip: TrainingClip, kept: BoolArray, levels: int, decide: Decide) -> None:
+    """Shows ``decide`` the graphs of the first ``levels`` levels, each resting on what it said of those below.
+
+    Args:
+        kept: [N], which candidates enter.
+    """
+    scene = clip.scene
+    fixed = np.zeros(len(scene), bool)
+    node_of = renumber(np.where(kept, np.arange(len(scene)), -1))
+    for level, clip_length in enumerate(level_clips(scene.frame_count)[:levels], start=1):
+        node_of = drop_lone_boxes(node_of, clip_length, fixed)
+        nodes = build_tracklets(scene, node_of)
+        identity = tracklet_identities(node_of, clip.identity)
+        chosen: list[IntArray] = [np.zeros((2, 0), np.int64)]
+        for graph in level_graphs(scene, nodes, clip_length):
+            edge = graph.nodes[graph.edge]
+            probability = decide(Step(level, graph, edge_targets(nodes, identity, edge)))
+            chosen.append(edge[:, match(graph.edge, probability)])
+        node_of = one_box_per_frame(scene, merge(node_of, np.concatenate(chosen, axis=1)), fixed)
+
+
+def edge_logits(model: SpamModel, step: Step) -> Tensor:
+    """[steps - 1, E]."""
+    return model.edge_logits(step.graph.node_feature, step.graph.edge_feature, step.graph.edge, step.level)
+
+
+def node_logits(model: SpamModel, step: NodeStep) -> Tensor:
+    """[steps - 1, N]."""
+    return model.node_logits(step.node_feature, step.edge_feature, step.edge)

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spam_model.graph.constraints import ResolvedConstraints, resolve
+from spam_model.values import Anchor, Box, Candidates, ClipInfo, Constraint, ConstraintKind, Constraints
+from tests.spam_model.graph.worlds import (
+    accept,
+    anchor,
+    any_constraints,
+    cannot_link,
+    must_link,
+    random_candidates,
+    reject,
+)
+
+RANDOM = random_candidates(0, people=4, frames=10, classes=2)
+
+
+def row_of_boxes(*frames: int, classes: tuple[int, ...] | None = None) -> Candidates:
+    """One box per entry, side by side; row k is entry k."""
+    count = len(frames)
+    x = 50.0 * np.arange(count)
+    box = np.stack([x, np.zeros(count), x + 40, np.full(count, 80.0)], axis=1)
+    info = ClipInfo("row", 20, 25.0, 1000, 100, ("a", "b"))
+    ids = 100 + np.arange(count)
+    class_id = np.array(classes) if classes else np.zeros(count, np.int64)
+    return Candidates.build(info, np.array(frames), box, np.full(count, 0.5), class_id=class_id, id=ids)
+
+
+def corrected(candidates: Candidates, row: int, box: Box) -> Constraint:
+    return Constraint(ConstraintKind.BOX, anchor(candidates, row), box=box)
+
+
+def of(*items: Constraint) -> Constraints:
+    return Constraints(items)
+
+
+CHAIN = row_of_boxes(0, 1, 2, 3, 3, classes=None)
+
+
+@pytest.mark.parametrize(
+    ("items", "conflict", "must", "cannot"),
+    [
+        ([must_link(CHAIN, 0, 1), must_link(CHAIN, 1, 2)], None, [(0, 1), (1, 2)], []),
+        ([must_link(CHAIN, 0, 1), cannot_link(CHAIN, 1, 2)], None, [(0, 1)], [(1, 2)]),
+        ([accept(CHAIN, 0), reject(CHAIN, 0)], "accepted and rejected", [], []),
+        ([must_link(CHAIN, 0, 1), reject(CHAIN, 1)], "is rejected", [], []),
+        ([must_link(CHAIN, 0, 1), cannot_link(CHAIN, 0, 1)], "said to differ", [], []),
+        ([must_link(CHAIN, 0, 1), must_link(CHAIN, 1, 2), cannot_link(CHAIN, 0, 2)], "said to differ", [], []),
+        ([must_link(CHAIN, 3, 4)], "lie in one frame", [], []),
+        ([must_link(CHAIN, 0, 3), must_link(CHAIN, 0, 4)], "lie in one frame", [], []),
+        (
+            [must_link(CHAIN, 0, 1), must_link(CHAIN, 1, 2), must_link(CHAIN, 2, 3), cannot_link(CHAIN, 1, 2)],
+            "said to differ",
+            [(0, 1), (2, 3)],
+            [],
+        ),
+        ([cannot_link(CHAIN, 1, 1)], "different object from itself", [], []),
+        ([corrected(CHAIN, 0, (0, 0, 41, 80)), corrected(CHAIN, 0, (0, 0, 42, 80))], "corrected boxes", [], []),
+    ],
+)  # fmt: skip
+def test_contradictions_are_set_aside_and_said(items: list, conflict: str | None, must: list, cannot: list) -> None:
+    resolved = resolve(CHAIN, of(*items))
+    if conflict is None:
+        assert resolved.conflicts == ()
+    else:
+        assert len(resolved.conflicts) == 1
+        assert conflict in resolved.conflicts[0]
+        assert "candidate 10" in resolved.conflicts[0]
+    assert [tuple(pair) for pair in resolved.must.tolist()] == must
+    assert [tuple(pair) for pair in resolved.cannot.tolist()] == cannot
+
+
+def test_a_link_between_classes_is_a_contradiction() -> None:
+    candidates = row_of_boxes(0, 1, classes=(0, 1))
+    assert "different classes" in resolve(candidates, of(must_link(candidates, 0, 1))).conflicts[0]
+
+
+def test_a_corrected_box_takes_the_place_of_the_detected_one() -> None:
+    resolved = resolve(CHAIN, of(corrected(CHAIN, 2, (100.0, 1.0, 139.0, 78.0))))
+    assert resolved.box[2].tolist() == [100.0, 1.0, 139.0, 78.0]
+    assert resolved.fixed.tolist() == [False, False, True, False, False]
+    assert np.array_equal(np.delete(resolved.box, 2, axis=0), np.delete(CHAIN.box, 2, axis=0))
+
+
+def moved(by: float) -> Candidates:
+    return replace(CHAIN, box=CHAIN.box + np.array([by, 0, by, 0]))
+
+
+def renamed(by: float) -> Candidates:
+    return replace(moved(by), id=CHAIN.id + 1000)
+
+
+@pytest.mark.parametrize(
+    ("change", "by", "row", "why"),
+    [
+        (moved, 5.0, 1, "the same id, nearly the same box"),
+        (renamed, 5.0, 1, "another id, nearly the same box"),
+        (moved, 25.0, -1, "the same id, but the box is elsewhere, and no other fits"),
+        (renamed, 25.0, -1, "nothing fits"),
+    ],
+)
+def test_anchors_find_their_candidate_again(change: Callable, by: float, row: int, why: str) -> None:
+    item = accept(CHAIN, 1)
+    resolved = resolve(change(by), of(item))
+    assert np.flatnonzero(resolved.fixed).tolist() == ([row] if row >= 0 else []), why
+    assert resolved.unmatched == (() if row >= 0 else (item,))
+
+
+def test_an_id_in_other_hands_is_not_believed() -> None:
+    """Candidates were made anew, and the ids went round by one."""
+    item = accept(CHAIN, 1)
+    resolved = resolve(replace(CHAIN, id=np.roll(CHAIN.id, 1)), of(item))
+    assert np.flatnonzero(resolved.fixed).tolist() == [1]
+
+
+def test_an_answer_about_a_corrected_box_finds_the_detected_one() -> None:
+    box = (50.0, -70.0, 90.0, 10.0)
+    later = Constraint(ConstraintKind.REJECT, Anchor(101, 1, box, 0))
+    resolved = resolve(CHAIN, of(corrected(CHAIN, 1, box), later))
+    assert "accepted and rejected" in resolved.conflicts[0]
+
+
+def test_what_is_in_force_resolves_to_itself() -> None:
+    items = [must_link(CHAIN, 0, 1), cannot_link(CHAIN, 1, 2), reject(CHAIN, 3), corrected(CHAIN, 2, (99, 0, 139, 80))]
+    first = resolve(CHAIN, of(*items))
+    assert_same(first, resolve(CHAIN, first.in_force))
+
+
+@settings(deadline=None, max_examples=40)
+@given(any_constraints(RANDOM), st.randoms(use_true_random=False))
+def test_the_order_of_the_answers_never_matters(constraints: Constraints, random) -> None:  # type: ignore[no-untyped-def]
+    shuffled = list(constraints.items)
+    random.shuffle(shuffled)
+    assert_same(resolve(RANDOM, constraints), resolve(RANDOM, of(*shuffled)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(any_constraints(RANDOM))
+def test_what_is_in_force_holds_no_contradiction(constraints: Constraints) -> None:
+    resolved = resolve(RANDOM, constraints)
+    assert not (resolved.fixed & resolved.rejected).any()
+    component = {row: {row} for row in range(len(RANDOM))}
+    for a, b in resolved.must.tolist():
+        union = component[a] | component[b]
+        for row in union:
+            component[row] = union
+    assert all(b not in component[a] for a, b in resolved.cannot.tolist())
+    for rows in component.values():
+        frames = RANDOM.frame[sorted(rows)]
+        assert len(set(frames.tolist())) == len(frames)
+    again = resolve(RANDOM, resolved.in_force)
+    assert again.conflicts == ()
+
+
+def assert_same(a: ResolvedConstraints, b: ResolvedConstraints) -> None:
+    for name in ("box", "fixed", "rejected", "must", "cannot"):
+        assert np.array_equal(getattr(a, name), getattr(b, name)), name
