@@ -1,0 +1,53 @@
+"""What an answer means: the constraints that follow from it."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from spam_model.errors import InputError
+from spam_model.values import OPTION_LETTERS, Answer, Constraint, ConstraintKind, Query, QueryKind
+
+
+def constraints_from(query: Query, answer: Answer) -> tuple[Constraint, ...]:
+    """Constraints that an answer settles; none for "unsure".
+
+    * detection, no: all boxes are rejected; yes, at the node level: all are accepted and are one object; yes, of a
+      track: the track is an object, so its middle box is accepted, which keeps the track. Its ends may be trimmed.
+    * association, a letter: the subject's last box and the option's first box show one object; nobody: different
+      ones, for every option shown.
+    * localization: the box as the person left it, moved or not.
+
+    Raises:
+        InputError: the answer is no choice of this query, or a box without an area.
+    """
+    if query.kind is QueryKind.LOCALIZATION:
+        if answer.box is None:
+            raise InputError(f"question {query.id} asks for a box, the answer has none")
+        x1, y1, x2, y2 = answer.box
+        if not (math.isfinite(sum(answer.box)) and x1 < x2 and y1 < y2):
+            raise InputError(f"question {query.id}: the box {answer.box} has no area; draw it again")
+        return (Constraint(ConstraintKind.BOX, query.subject[0], box=answer.box, query_id=query.id),)
+    if answer.choice not in query.choices:
+        raise InputError(f"question {query.id} cannot be answered with {answer.choice!r}: {', '.join(query.choices)}")
+    if answer.choice == "unsure":
+        return ()
+    if query.kind is QueryKind.DETECTION:
+        if answer.choice == "no":
+            return tuple(Constraint(ConstraintKind.REJECT, anchor, query_id=query.id) for anchor in query.subject)
+        if query.level > 0:
+            middle = query.subject[len(query.subject) // 2]
+            return (Constraint(ConstraintKind.ACCEPT, middle, query_id=query.id),)
+        accepted = [Constraint(ConstraintKind.ACCEPT, anchor, query_id=query.id) for anchor in query.subject]
+        linked = [
+            Constraint(ConstraintKind.MUST_LINK, first, second, query_id=query.id)
+            for first, second in pairwise(query.subject)
+        ]
+        return (*accepted, *linked)
+    end = query.subject[-1]
+    if answer.choice == "nobody":
+        return tuple(
+            Constraint(ConstraintKind.CANNOT_LINK, end, option[0], query_id=query.id) for option in query.options
+        )
+    chosen = query.options[OPTION_LETTERS.index(answer.choice)]
+    return (Constraint(ConstraintKind.MUST_LINK, end, chosen[0], query_id=query.id),)

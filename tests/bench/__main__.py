@@ -1,0 +1,57 @@
+"""``make bench``: ratios against named references, ours and theirs measured in one run on one machine.
+
+    python -m tests.bench [--json] [--frames 300] [--people 20] [--device auto]
+
+Times on a busy machine move; ratios move less. Nothing in here is asserted by a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from spam_model.command_line import format_table, print_json
+from spam_model.labeler import Labeler
+from spam_model.simulation import SimulationConfig, simulate
+from tests.bench import measures
+from tests.bench.measures import Ratio
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--frames", type=int, default=300, help="of the simulated clip (default: %(default)s)")
+    parser.add_argument("--people", type=float, default=20, help="in it at a time (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    args = parser.parse_args()
+
+    labeler = Labeler.load(device=args.device)
+    clip = simulate(SimulationConfig(frame_count=args.frames, people=args.people), seed=0)
+    stages: list[Callable[[], list[Ratio]]] = [
+        lambda: measures.labelling(labeler, clip),
+        lambda: measures.thinning(labeler.label(clip.candidates).labels),
+        measures.geometry,
+        lambda: measures.storage(clip),
+    ]
+    started = time.perf_counter()
+    ratios = [ratio for stage in stages for ratio in stage()]
+    spent = time.perf_counter() - started
+    world = {
+        "frames": args.frames,
+        "candidates": len(clip.candidates),
+        "device": args.device,
+        "seconds": round(spent, 1),
+    }
+    if args.json:
+        print_json({**world, "ratios": [{**vars(ratio), "ratio": ratio.ratio} for ratio in ratios]})
+        return 0
+    print(f"{args.frames} simulated frames, {len(clip.candidates)} candidates; {spent:.0f} s", file=sys.stderr)
+    rows = [(r.what, r.reference, r.unit, f"{r.ours:.4g}", f"{r.theirs:.4g}", f"× {r.ratio:.3g}") for r in ratios]
+    print(format_table(("what", "reference", "unit", "ours", "theirs", "ours / theirs"), rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
