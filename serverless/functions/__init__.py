@@ -1,0 +1,1 @@
+"""What the Nuclio handlers share, so that each ``main.py`` only decodes, calls and encodes."""
