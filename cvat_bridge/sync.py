@@ -1,0 +1,281 @@
+"""``sync``: one state machine that goes as far as it can, and can be called again at any point.
+
+    candidates → labels → push → ask → (people answer) → pull → constraints → labels → push → ask → …
+
+What was done is in the journal and in CVAT; a call with nothing new sends no write.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+
+from cvat_bridge.backend import Backend
+from cvat_bridge.diff import deleted_identities
+from cvat_bridge.frames import TaskFrames
+from cvat_bridge.identities import candidate_identities, keep_identities
+from cvat_bridge.journal import Journal, RoundRow
+from cvat_bridge.plan import Plan, plan_push
+from cvat_bridge.progress import Progress
+from cvat_bridge.questions import ReviewPlace, open_round, read_answers
+from cvat_bridge.server import CvatReader
+from cvat_bridge.wire import Job, Label, Task, User
+from cvat_bridge.writer import CvatWriter
+from spam_model.active.session import Session
+from spam_model.active.strategies import DEFAULT_STRATEGY, create_strategy, select
+from spam_model.errors import InputError
+from spam_model.storage import labels_to_bytes, read_candidates, write_atomically, write_candidates
+from spam_model.values import Candidates, Constraints, LabelResult, Labels, Ledger, full_effort
+
+DEFAULT_BUDGET = 0.033
+DEFAULT_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class SyncOptions:
+    """``budget`` None keeps the one the task was started with; ``reviewers`` are user names."""
+
+    budget: float | None = None
+    rounds: int = DEFAULT_ROUNDS
+    strategy: str = DEFAULT_STRATEGY
+    reviewers: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """Where the task stands after a sync.
+
+    ``phase`` is ``planned`` (dry run), ``waiting`` (for reviewers) or ``done``; ``changes`` counts tracks.
+    """
+
+    task_id: int
+    phase: str
+    round: int
+    rounds: int
+    clicks: int
+    budget_clicks: int
+    effort: float
+    questions: int
+    waiting_jobs: int
+    review_task: int | None
+    changes: dict[str, int]
+    conflicts: tuple[str, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Stopwatch:
+    """Seconds per stage, in the order of first use."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+class Sync:
+    """One task against one journal. Made for one call of ``run``."""
+
+    def __init__(
+        self,
+        reader: CvatReader,
+        writer: CvatWriter,
+        journal: Journal,
+        backend: Backend,
+        frames: TaskFrames,
+        task: Task,
+        options: SyncOptions,
+        progress: Progress,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._journal = journal
+        self._backend = backend
+        self._frames = frames
+        self._task = task
+        self._options = options
+        self._progress = progress
+        self._watch = Stopwatch()
+
+    def run(self) -> SyncReport:
+        """
+        Raises:
+            SpamError: what is in the way, and what to do; a later call goes on from here.
+        """
+        labels_of_task = self._reader.labels(self._task.id)
+        self._check_classes(labels_of_task)
+        reviewers = self._users()
+        with self._watch.stage("candidates"):
+            candidates = self._candidates()
+        session, waiting = self._pull()
+        with self._watch.stage("label"):
+            result = self._backend.label(candidates, session.constraints if session else Constraints())
+        session = session or self._start(result.labels)
+        session = self._with_budget(session)
+
+        jobs = self._reader.jobs(self._task.id)
+        with self._watch.stage("plan"):
+            plan, identity_of = self._plan(result.labels, jobs, labels_of_task)
+        if self._options.dry_run:
+            return self._report("planned", session, result, plan, waiting)
+        self._journal.put_session(session)
+        self._push(plan, labels_of_task, result.labels, identity_of)
+
+        if waiting == 0:
+            with self._watch.stage("ask"):
+                session = self._ask(session, result, reviewers)
+            waiting = len(self._reader.jobs(task)) if (task := self._review_task()) and session.open_questions else 0
+        self._journal.put("model", asdict(self._backend.describe()))
+        report = self._report("waiting" if waiting else "done", session, result, plan, waiting)
+        self._remember(report)
+        return report
+
+    def _candidates(self) -> Candidates:
+        """Made once per task; the same candidates serve every round, so that answers keep their meaning."""
+        path = self._journal.folder / "candidates.safetensors"
+        if path.exists():
+            return read_candidates(path)
+        numbers = self._frames.numbers()
+        with self._progress.bar("candidates", len(numbers), "frame") as advance:
+            candidates = self._backend.candidates(self._frames.info, self._frames.encoded_frames(numbers), advance)
+        write_candidates(path, candidates)
+        return candidates
+
+    def _pull(self) -> tuple[Session | None, int]:
+        """Takes in what reviewers have completed. Returns the session and the jobs still with them."""
+        session = self._journal.session()
+        rounds = self._journal.rounds()
+        if session is None or not rounds or rounds[-1].state != "open":
+            return session, 0
+        queries = {query.id: query for query in session.asked}
+        with self._watch.stage("pull"):
+            answers, waiting = read_answers(rounds[-1], queries, self._reader, self._journal)
+        session = session.tell(answers)
+        if not self._options.dry_run:
+            with self._journal.transaction():
+                self._journal.put_session(session)
+                if waiting == 0:
+                    self._journal.put_round(replace(rounds[-1], state="closed"))
+        return session, waiting
+
+    def _start(self, labels: Labels) -> Session:
+        """The budget is counted on the zero-click labels and frozen, so that it does not move with the answers."""
+        full = full_effort(len(labels), len(labels.track_ids))
+        budget = DEFAULT_BUDGET if self._options.budget is None else self._options.budget
+        return Session(ledger=Ledger.for_fraction(full, budget), rounds=self._options.rounds)
+
+    def _with_budget(self, session: Session) -> Session:
+        if self._options.budget is None:
+            return session
+        wanted = Ledger.for_fraction(session.ledger.full, self._options.budget).budget
+        return replace(session, ledger=replace(session.ledger, budget=wanted))
+
+    def _plan(self, labels: Labels, jobs: tuple[Job, ...], specs: tuple[Label, ...]) -> tuple[Plan, dict[int, int]]:
+        current = {job.id: self._reader.annotations(job.id) for job in jobs}
+        by_id = {label.id: label for label in specs}
+        withheld = {}
+        for job in jobs:
+            gone = deleted_identities(self._journal.confirmed(job.id), current[job.id].tracks, by_id)
+            withheld[job.id] = self._journal.withheld(job.id) | gone
+            if not self._options.dry_run:
+                self._journal.withhold(job.id, set(gone))
+        previous = {int(key): value for key, value in (self._journal.get("identities") or {}).items()}
+        identity_of = keep_identities(labels, previous)
+        written = frozenset().union(*(self._journal.written(job.id) for job in jobs))
+        return plan_push(labels, identity_of, jobs, current, specs, written, withheld), identity_of
+
+    def _push(self, plan: Plan, specs: tuple[Label, ...], labels: Labels, identity_of: dict[int, int]) -> None:
+        identities = candidate_identities(labels, identity_of)
+        self._journal.put("identities", {str(key): value for key, value in identities.items()})
+        write_atomically(self._journal.folder / "labels.safetensors", labels_to_bytes(labels))
+        if plan.is_empty:
+            return
+        summary = plan.summary()
+        with (
+            self._watch.stage("push"),
+            self._progress.bar("push", summary["create"] + summary["remove"], "track") as advance,
+        ):
+            self._writer.push(plan, specs, self._journal.next_run(), advance)
+
+    def _ask(self, session: Session, result: LabelResult, reviewers: tuple[User, ...]) -> Session:
+        rounds = self._journal.rounds()
+        resumed = bool(rounds) and rounds[-1].state == "asking"
+        if not resumed:
+            queries = select(create_strategy(self._options.strategy), result, session)
+            if not queries:
+                return session
+            session = session.ask(queries)
+            with self._journal.transaction():
+                self._journal.put_session(session)
+                self._journal.put_round(RoundRow(session.round, None, "asking"))
+        this_round = {entry.query_id for entry in session.ledger.entries if entry.round == session.round}
+        queries = tuple(query for query in session.asked if query.id in this_round)
+        with self._progress.bar(f"cards of round {session.round}", len(queries), "card") as advance:
+            open_round(
+                session.round,
+                queries,
+                ReviewPlace(self._task),
+                self._frames,
+                result.labels,
+                self._writer,
+                self._reader,
+                self._journal,
+                reviewers,
+                advance,
+            )
+        return session
+
+    def _review_task(self) -> int | None:
+        rounds = self._journal.rounds()
+        return rounds[-1].review_task if rounds and rounds[-1].state == "open" else None
+
+    def _users(self) -> tuple[User, ...]:
+        users = []
+        for name in self._options.reviewers:
+            user = self._reader.user(name)
+            if user is None:
+                raise InputError(f"--reviewer {name}: CVAT shows no such user to this account; check the name")
+            users.append(user)
+        return tuple(users)
+
+    def _check_classes(self, specs: tuple[Label, ...]) -> None:
+        names = [label.name for label in specs if label.type in ("any", "rectangle")]
+        missing = [name for name in self._frames.info.class_names if name not in names]
+        if missing:
+            raise InputError(
+                f"task {self._task.id} has no rectangle label called {', '.join(missing)}, it has: {', '.join(names)}; "
+                "add it in CVAT, or choose other classes with --classes"
+            )
+
+    def _report(self, phase: str, session: Session, result: LabelResult, plan: Plan, waiting: int) -> SyncReport:
+        ledger = session.ledger
+        return SyncReport(
+            task_id=self._task.id,
+            phase=phase,
+            round=session.round,
+            rounds=session.rounds,
+            clicks=ledger.spent,
+            budget_clicks=ledger.budget,
+            effort=ledger.effort,
+            questions=len(session.open_questions) if waiting else 0,
+            waiting_jobs=waiting,
+            review_task=self._review_task(),
+            changes=plan.summary(),
+            conflicts=result.conflicts,
+            seconds={name: round(value, 3) for name, value in self._watch.seconds.items()},
+        )
+
+    def _remember(self, report: SyncReport) -> None:
+        """Keeps one line per state for the report; a sync with nothing new adds none."""
+        history = self._journal.get("history") or []
+        line = {"round": report.round, "clicks": report.clicks, "effort": report.effort, "seconds": report.seconds}
+        if not history or (history[-1]["round"], history[-1]["clicks"]) != (report.round, report.clicks):
+            self._journal.put("history", [*history, line])
