@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from spam_model.errors import DeviceError
@@ -15,9 +17,10 @@ def resolve_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise DeviceError(f"--device {name}: no CUDA GPU is visible here; use --device cpu, or auto")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise DeviceError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:N") from error
+    if re.fullmatch(r"cpu|cuda(:\d+)?", name) is None:
+        raise DeviceError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:N")
+    device = torch.device(name)
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise DeviceError(f"--device {name}: {count or "no"} CUDA GPU is visible here; use --device cpu, or auto")
+    return device

@@ -59,9 +59,9 @@ def unpack(kind: str, data: bytes) -> tuple[Arrays, dict[str, str]]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes beside ``path``, then renames: a killed process or a full disk leaves the old file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
@@ -70,7 +70,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             temporary.unlink()
 
 

@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     result = labeler.label(candidates, constraints, progress=sys.stderr.isatty())
     seconds = time.perf_counter() - started
-    queries = tuple(islice(worth_asking(create_strategy(args.strategy), result), LISTED_QUERIES))
+    answered = {item.query_id for item in constraints.items}
+    ranked = worth_asking(create_strategy(args.strategy), result)
+    queries = tuple(islice((query for query in ranked if query.id not in answered), LISTED_QUERIES))
 
     name = candidates.info.name
     write_rows(result.labels, args.out / f"{name}.txt")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import configparser
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spam_model.errors import FormatError, InputError
+from spam_model.storage import write_atomically
 from spam_model.values import Candidates, ClipInfo, GroundTruth, Labels
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
@@ -211,16 +210,7 @@ def format_rows(labels: Labels) -> str:
 
 def write_rows(labels: Labels, path: Path) -> None:
     """Writes ``format_rows`` whole or not at all; makes the folder where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent, text=True)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(format_rows(labels))
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    write_atomically(path, format_rows(labels).encode("ascii"))
 
 
 def _read_table(path: Path, info: ClipInfo, columns: Sequence[int]) -> FloatArray:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import entr
 
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 
 def binary_entropy(probability: FloatArray) -> FloatArray:
     """H(p) in nats, Eq. 1 of the SPAM paper; 0 at p = 0 and p = 1."""
-    p = np.clip(np.asarray(probability, dtype=np.float64), 1e-12, 1 - 1e-12)
-    return -(p * np.log(p) + (1 - p) * np.log(1 - p))
+    p = np.asarray(probability, dtype=np.float64)
+    return np.asarray(entr(p) + entr(1 - p))
 
 
 @dataclass(frozen=True)

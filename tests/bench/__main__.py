@@ -1,6 +1,6 @@
 """``make bench``: ratios against named references, ours and theirs measured in one run on one machine.
 
-    python -m tests.bench [--json] [--frames 300] [--people 20] [--device auto]
+    python -m tests.bench [--json] [--frames 150] [--people 15] [--device auto]
 
 Times on a busy machine move; ratios move less. Nothing in here is asserted by a test.
 """
@@ -22,8 +22,8 @@ from tests.bench.measures import Ratio
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--frames", type=int, default=300, help="of the simulated clip (default: %(default)s)")
-    parser.add_argument("--people", type=float, default=20, help="in it at a time (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=150, help="of the simulated clip (default: %(default)s)")
+    parser.add_argument("--people", type=float, default=15, help="in it at a time (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     args = parser.parse_args()
 

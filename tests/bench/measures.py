@@ -55,8 +55,8 @@ def labelling(labeler: Labeler, clip: SimulatedClip) -> list[Ratio]:
     frames, reference = clip.candidates.info.frame_count, "SORT-like tracker"
     ours, theirs = labeler.label(clip.candidates).labels, track_by_iou(clip.candidates)
     speed = (
-        frames / seconds(lambda: labeler.label(clip.candidates), 3),
-        frames / seconds(lambda: track_by_iou(clip.candidates), 3),
+        frames / seconds(lambda: labeler.label(clip.candidates), 2),
+        frames / seconds(lambda: track_by_iou(clip.candidates), 2),
     )
     scores = [evaluate(clip.truth, labels) for labels in (ours, theirs)]
     return [

@@ -30,7 +30,7 @@ def test_a_gpu_can_be_named() -> None:
     assert resolve_device("cuda:0") == torch.device("cuda:0")
 
 
-@pytest.mark.parametrize("name", ["", "gpu", "tpu9", "cpu:x"])
+@pytest.mark.parametrize("name", ["", "gpu", "tpu9", "cpu:x", "mps", "meta", "cuda:x"])
 def test_what_is_no_device_is_an_error_that_names_those_there_are(name: str) -> None:
     with pytest.raises(DeviceError, match="use auto, cpu, cuda or cuda:N"):
         resolve_device(name)

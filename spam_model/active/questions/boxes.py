@@ -74,6 +74,7 @@ def _chains(candidates: Candidates, rows: IntArray) -> list[IntArray]:
         last = np.array([chain[-1] for chain in open_chains], np.int64)
         overlap = iou_matrix(candidates.box[here], candidates.box[last])
         overlap[candidates.class_id[here][:, None] != candidates.class_id[last][None, :]] = 0
+        overlap[overlap < CHAIN_IOU] = 0
         pairs = zip(*linear_sum_assignment(-overlap), strict=True)
         joined = {int(i): int(j) for i, j in pairs if overlap[i, j] >= CHAIN_IOU}
         for i, row in enumerate(here.tolist()):

@@ -17,6 +17,7 @@ from spam_model.active.anchors import anchors_of
 from spam_model.active.questions.outgoing import CONTEXT_BOXES
 from spam_model.geometry import iou_matrix
 from spam_model.values import Anchor, LabelResult, Labels, Query, QueryKind, binary_entropy
+from spam_model.values.candidates import IntArray
 
 MIN_OVERLAP = 0.15  # IoU from which two boxes may be mistaken for each other
 SAME_EPISODE_SECONDS = 1.0
@@ -35,8 +36,9 @@ class Crossing:
 
 def crossing_questions(result: LabelResult) -> Iterator[Query]:
     """One per crossing, about the track for which more is at stake: which of the two is it afterwards?"""
+    row_of_label = result.candidates.rows_of(result.labels.candidate_id)  # [M], -1 for a filled gap
     for crossing in crossings(result.labels):
-        parts = [_parts(result, track, crossing) for track in crossing.tracks]
+        parts = [_parts(result, row_of_label, track, crossing) for track in crossing.tracks]
         stakes = [min(len(before), len(after)) for before, after in parts]
         mine = int(np.argmax(stakes))
         if stakes[mine] == 0:
@@ -55,15 +57,16 @@ def crossing_questions(result: LabelResult) -> Iterator[Query]:
         )
 
 
-def _parts(result: LabelResult, track: int, crossing: Crossing) -> tuple[tuple[Anchor, ...], tuple[Anchor, ...]]:
+def _parts(
+    result: LabelResult, row_of_label: IntArray, track: int, crossing: Crossing
+) -> tuple[tuple[Anchor, ...], tuple[Anchor, ...]]:
     """A track's candidates before and after a crossing."""
-    labels, candidates = result.labels, result.candidates
-    ids = labels.candidate_id[labels.rows(track)]
-    rows = candidates.rows_of(ids[ids >= 0])
-    frame = candidates.frame[rows]
+    rows = row_of_label[result.labels.rows(track)]
+    rows = rows[rows >= 0]
+    frame = result.candidates.frame[rows]
     return (
-        anchors_of(candidates, rows[frame < crossing.start]),
-        anchors_of(candidates, rows[frame > crossing.end]),
+        anchors_of(result.candidates, rows[frame < crossing.start]),
+        anchors_of(result.candidates, rows[frame > crossing.end]),
     )
 
 

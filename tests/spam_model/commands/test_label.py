@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from spam_model.active.answers import constraints_from
 from spam_model.active.strategies import STRATEGIES, create_strategy, worth_asking
 from spam_model.data.inputs import read_input
 from spam_model.data.motchallenge import read_rows
 from spam_model.labeler import Labeler
 from spam_model.storage import constraints_to_bytes, queries_from_bytes, write_candidates
-from spam_model.values import Constraint, ConstraintKind, Constraints, QueryKind
+from spam_model.values import Answer, Constraint, ConstraintKind, Constraints, QueryKind
 from tests.spam_model.commands.folders import Outcome, small_clip, spam_model, write_folder
 
 Run = Callable[..., Outcome]
@@ -100,6 +101,22 @@ def test_answers_are_in_force_and_not_asked_for_again(run: Run, folder: Path, tm
     labels = read_rows(tmp_path / "street.txt", candidates.info)
     here = (labels.frame == detection.subject[0].frame)[:, None]
     assert not (here & (np.abs(labels.box - np.array(detection.subject[0].box)) < 0.5)).all(axis=1).any()
+
+
+@pytest.mark.parametrize("kind", QueryKind)
+def test_a_question_that_an_answer_names_is_not_asked_again(
+    run: Run, folder: Path, tmp_path: Path, kind: QueryKind
+) -> None:
+    run(folder, "-o", tmp_path)
+    before = queries_from_bytes((tmp_path / "street.queries.json").read_bytes())
+    query = next(query for query in before if query.kind is kind)
+    choice = {QueryKind.DETECTION: "yes", QueryKind.ASSOCIATION: "A", QueryKind.LOCALIZATION: ""}[kind]
+    items = constraints_from(query, Answer(query.id, choice, query.subject[0].box))
+    (tmp_path / "answers.json").write_bytes(constraints_to_bytes(Constraints(items)))
+    run(folder, "-o", tmp_path, "--constraints", tmp_path / "answers.json")
+    after = queries_from_bytes((tmp_path / "street.queries.json").read_bytes())
+    assert query.id not in {other.id for other in after}
+    assert len(after) > 50
 
 
 def test_answers_that_contradict_each_other_are_said_on_stderr(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ class TestRows:
             raise OSError("disk full")
 
         monkeypatch.setattr(Path, "replace", fail)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(InputError, match="disk full"):
             write_rows(labels_of([1], [0], [[0, 0, 1, 1]]), path)
         assert path.read_text() == "old\n"
         assert list(tmp_path.iterdir()) == [path]

@@ -42,3 +42,5 @@ def test_focal_loss_is_its_formula() -> None:
     p_t = torch.stack([p[:, 0], 1 - p[:, 1]], dim=1)
     assert torch.allclose(focal_loss(logit, truth), (-(1 - p_t) * torch.log(p_t)).mean())
     assert torch.allclose(focal_loss(logit, truth, gamma=0.0), (-torch.log(p_t)).mean())
+    first_only = focal_loss(logit, truth, weight=torch.tensor([1.0, 0.0]))
+    assert torch.allclose(first_only, focal_loss(logit[:, :1], truth[:1]))
