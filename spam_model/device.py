@@ -22,5 +22,5 @@ def resolve_device(name: str = "auto") -> torch.device:
     device = torch.device(name)
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
-        raise DeviceError(f"--device {name}: {count or "no"} CUDA GPU is visible here; use --device cpu, or auto")
+        raise DeviceError(f"--device {name}: {count or 'no'} CUDA GPU is visible here; use --device cpu, or auto")
     return device
