@@ -73,14 +73,15 @@ def default_state_root() -> Path:
 
 
 class Journal:
-    """Opened by one process at a time: the lease keeps two writers apart."""
+    """Opened by one process at a time: the lease keeps two writers apart. Who only looks needs no ``lease``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lease: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._lease = (folder / "lease").open("a+")
         try:
-            fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if lease:
+                fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lease.close()
             raise InputError(

@@ -7,6 +7,7 @@ What was done is in the journal and in CVAT; a call with nothing new sends no wr
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,30 +16,33 @@ from dataclasses import asdict, dataclass, field, replace
 from cvat_bridge.backend import Backend
 from cvat_bridge.diff import deleted_identities
 from cvat_bridge.frames import TaskFrames
-from cvat_bridge.identities import candidate_identities, keep_identities
+from cvat_bridge.identities import candidate_identities, keep_identities, marked_identities, recover_identities
 from cvat_bridge.journal import Journal, RoundRow
 from cvat_bridge.plan import Plan, plan_push
 from cvat_bridge.progress import Progress
-from cvat_bridge.questions import ReviewPlace, open_round, read_answers
+from cvat_bridge.review_desk import ReviewDesk
 from cvat_bridge.server import CvatReader
 from cvat_bridge.wire import Job, Label, Task, User
 from cvat_bridge.writer import CvatWriter
 from spam_model.active.session import Session
 from spam_model.active.strategies import DEFAULT_STRATEGY, create_strategy, select
-from spam_model.errors import InputError
+from spam_model.errors import InputError, ServerError
 from spam_model.storage import labels_to_bytes, read_candidates, write_atomically, write_candidates
-from spam_model.values import Candidates, Constraints, LabelResult, Labels, Ledger, full_effort
+from spam_model.values import Answer, Candidates, Constraints, LabelResult, Labels, Ledger, Query, full_effort
+
+log = logging.getLogger(__name__)
 
 DEFAULT_BUDGET = 0.033
 DEFAULT_ROUNDS = 3
+CANDIDATES_FILE = "candidates.safetensors"
 
 
 @dataclass(frozen=True)
 class SyncOptions:
-    """``budget`` None keeps the one the task was started with; ``reviewers`` are user names."""
+    """``budget`` and ``rounds`` of None keep what the task was started with; ``reviewers`` are user names."""
 
     budget: float | None = None
-    rounds: int = DEFAULT_ROUNDS
+    rounds: int | None = None
     strategy: str = DEFAULT_STRATEGY
     reviewers: tuple[str, ...] = ()
     dry_run: bool = False
@@ -112,14 +116,14 @@ class Sync:
         """
         labels_of_task = self._reader.labels(self._task.id)
         self._check_classes(labels_of_task)
-        reviewers = self._users()
+        desk = ReviewDesk(self._task, self._reader, self._writer, self._journal, self._users())
         with self._watch.stage("candidates"):
             candidates = self._candidates()
-        session, waiting = self._pull()
+        session, waiting = self._pull(desk)
         with self._watch.stage("label"):
             result = self._backend.label(candidates, session.constraints if session else Constraints())
         session = session or self._start(result.labels)
-        session = self._with_budget(session)
+        session = self._as_told(session)
 
         jobs = self._reader.jobs(self._task.id)
         with self._watch.stage("plan"):
@@ -131,7 +135,7 @@ class Sync:
 
         if waiting == 0:
             with self._watch.stage("ask"):
-                session = self._ask(session, result, reviewers)
+                session = self._ask(session, result, desk)
             waiting = len(self._reader.jobs(task)) if (task := self._review_task()) and session.open_questions else 0
         self._journal.put("model", asdict(self._backend.describe()))
         report = self._report("waiting" if waiting else "done", session, result, plan, waiting)
@@ -140,7 +144,7 @@ class Sync:
 
     def _candidates(self) -> Candidates:
         """Made once per task; the same candidates serve every round, so that answers keep their meaning."""
-        path = self._journal.folder / "candidates.safetensors"
+        path = self._journal.folder / CANDIDATES_FILE
         if path.exists():
             return read_candidates(path)
         numbers = self._frames.numbers()
@@ -149,7 +153,7 @@ class Sync:
         write_candidates(path, candidates)
         return candidates
 
-    def _pull(self) -> tuple[Session | None, int]:
+    def _pull(self, desk: ReviewDesk) -> tuple[Session | None, int]:
         """Takes in what reviewers have completed. Returns the session and the jobs still with them."""
         session = self._journal.session()
         rounds = self._journal.rounds()
@@ -157,7 +161,7 @@ class Sync:
             return session, 0
         queries = {query.id: query for query in session.asked}
         with self._watch.stage("pull"):
-            answers, waiting = read_answers(rounds[-1], queries, self._reader, self._journal)
+            answers, waiting = self._answers(desk, rounds[-1], queries)
         session = session.tell(answers)
         if not self._options.dry_run:
             with self._journal.transaction():
@@ -166,13 +170,24 @@ class Sync:
                     self._journal.put_round(replace(rounds[-1], state="closed"))
         return session, waiting
 
+    def _answers(self, desk: ReviewDesk, row: RoundRow, queries: dict[str, Query]) -> tuple[tuple[Answer, ...], int]:
+        try:
+            return desk.read_answers(row, queries)
+        except ServerError as error:
+            if error.status != 404:
+                raise
+            log.warning("review task %s was deleted in CVAT: its open questions stay unanswered", row.review_task)
+            return (), 0
+
     def _start(self, labels: Labels) -> Session:
         """The budget is counted on the zero-click labels and frozen, so that it does not move with the answers."""
         full = full_effort(len(labels), len(labels.track_ids))
         budget = DEFAULT_BUDGET if self._options.budget is None else self._options.budget
-        return Session(ledger=Ledger.for_fraction(full, budget), rounds=self._options.rounds)
+        return Session(ledger=Ledger.for_fraction(full, budget), rounds=self._options.rounds or DEFAULT_ROUNDS)
 
-    def _with_budget(self, session: Session) -> Session:
+    def _as_told(self, session: Session) -> Session:
+        """The session with the budget and the rounds that this call asks for."""
+        session = replace(session, rounds=self._options.rounds or session.rounds)
         if self._options.budget is None:
             return session
         wanted = Ledger.for_fraction(session.ledger.full, self._options.budget).budget
@@ -188,9 +203,16 @@ class Sync:
             if not self._options.dry_run:
                 self._journal.withhold(job.id, set(gone))
         previous = {int(key): value for key, value in (self._journal.get("identities") or {}).items()}
-        identity_of = keep_identities(labels, previous)
+        if not previous:  # the first sync, or one whose journal was lost
+            previous = recover_identities(labels, jobs, current, specs)
+        highest = max(self._journal.highest_identity(), *marked_identities(current, specs), 0)
+        identity_of = keep_identities(labels, previous, highest)
         written = frozenset().union(*(self._journal.written(job.id) for job in jobs))
-        return plan_push(labels, identity_of, jobs, current, specs, written, withheld), identity_of
+        plan = plan_push(labels, identity_of, jobs, current, specs, written, withheld)
+        if not self._options.dry_run:
+            for part in plan.jobs:
+                self._journal.confirm(part.job_id, part.keep)
+        return plan, identity_of
 
     def _push(self, plan: Plan, specs: tuple[Label, ...], labels: Labels, identity_of: dict[int, int]) -> None:
         identities = candidate_identities(labels, identity_of)
@@ -205,7 +227,7 @@ class Sync:
         ):
             self._writer.push(plan, specs, self._journal.next_run(), advance)
 
-    def _ask(self, session: Session, result: LabelResult, reviewers: tuple[User, ...]) -> Session:
+    def _ask(self, session: Session, result: LabelResult, desk: ReviewDesk) -> Session:
         rounds = self._journal.rounds()
         resumed = bool(rounds) and rounds[-1].state == "asking"
         if not resumed:
@@ -219,18 +241,7 @@ class Sync:
         this_round = {entry.query_id for entry in session.ledger.entries if entry.round == session.round}
         queries = tuple(query for query in session.asked if query.id in this_round)
         with self._progress.bar(f"cards of round {session.round}", len(queries), "card") as advance:
-            open_round(
-                session.round,
-                queries,
-                ReviewPlace(self._task),
-                self._frames,
-                result.labels,
-                self._writer,
-                self._reader,
-                self._journal,
-                reviewers,
-                advance,
-            )
+            desk.open_round(session.round, queries, self._frames, result.labels, advance)
         return session
 
     def _review_task(self) -> int | None:
@@ -257,6 +268,7 @@ class Sync:
 
     def _report(self, phase: str, session: Session, result: LabelResult, plan: Plan, waiting: int) -> SyncReport:
         ledger = session.ledger
+        this_round = {entry.query_id for entry in ledger.entries if entry.round == session.round}
         return SyncReport(
             task_id=self._task.id,
             phase=phase,
@@ -265,7 +277,7 @@ class Sync:
             clicks=ledger.spent,
             budget_clicks=ledger.budget,
             effort=ledger.effort,
-            questions=len(session.open_questions) if waiting else 0,
+            questions=len({query.id for query in session.open_questions} & this_round) if waiting else 0,
             waiting_jobs=waiting,
             review_task=self._review_task(),
             changes=plan.summary(),

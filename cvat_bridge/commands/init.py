@@ -31,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     with connect(args) as client:
         reader = CvatReader(client)
+        reader.task(args.task)  # CVAT answers 500 when asked for the labels of a task that is not there
         labels = {label.name: label for label in reader.labels(args.task)}
         unknown = [name for name in args.classes if name not in labels]
         if unknown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cvat_bridge.assembly import kept_settings, open_journal
+from cvat_bridge.assembly import kept_settings, read_journal
 from cvat_bridge.commands.common import add_server_arguments
 from cvat_bridge.connection import connect
 from cvat_bridge.frames import TaskFrames
@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    with connect(args) as client, open_journal(client, args.state, args.task) as journal:
+    with connect(args) as client, read_journal(client, args.state, args.task) as journal:
         settings = kept_settings(journal)
         frames = TaskFrames(CvatReader(client), args.task, settings.frame_rate, settings.classes)
         print(report_task(journal, frames, args.out))

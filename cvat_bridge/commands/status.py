@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cvat_bridge.assembly import open_journal
+from cvat_bridge.assembly import read_journal
 from cvat_bridge.commands.common import add_server_arguments
 from cvat_bridge.connection import connect
 from cvat_bridge.server import CvatReader
@@ -21,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    with connect(args) as client, open_journal(client, args.state, args.task) as journal:
+    with connect(args) as client, read_journal(client, args.state, args.task) as journal:
         session, rounds = journal.session(), journal.rounds()
         if session is None:
             raise InputError(f"task {args.task} has no journal in {args.state}: run cvat-bridge sync {args.task} first")

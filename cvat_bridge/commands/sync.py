@@ -31,9 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=fraction,
         help=f"clicks to spend, as a share of labelling everything by hand (first call: {DEFAULT_BUDGET})",
     )
-    parser.add_argument(
-        "--rounds", type=int, default=DEFAULT_ROUNDS, help="over how many rounds (default: %(default)s)"
-    )
+    parser.add_argument("--rounds", type=int, help=f"over how many rounds (first call: {DEFAULT_ROUNDS})")
     parser.add_argument(
         "--reviewer", action="append", default=[], metavar="USER", help="who gets review jobs; repeatable"
     )
@@ -72,6 +70,7 @@ def describe(report: SyncReport, host: str) -> str:
         f"{changes['keep']} kept, {changes['persons']} of people left alone",
         f"clicks: {report.clicks} of {report.budget_clicks} ({report.effort:.1%} of labelling by hand), "
         f"round {report.round} of {report.rounds}",
+        *([f"{finished} finished jobs were left as they are"] if (finished := changes["finished_jobs"]) else []),
         *(f"answers contradict each other: {conflict}" for conflict in report.conflicts),
     ]
     if report.phase == "planned":

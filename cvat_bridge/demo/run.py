@@ -23,7 +23,7 @@ from cvat_bridge.progress import Progress
 from cvat_bridge.readback import labels_in_cvat
 from cvat_bridge.report_task import report_task
 from cvat_bridge.server import CvatReader
-from cvat_bridge.sync import SyncOptions, SyncReport
+from cvat_bridge.sync import CANDIDATES_FILE, SyncOptions, SyncReport
 from spam_model.active.oracle import Oracle
 from spam_model.data.clip import Clip
 from spam_model.data.motchallenge import read_ground_truth
@@ -164,7 +164,7 @@ class Demo:
         with open_journal(server.client, self._state, task_id) as journal:
             session = journal.session()
             maps = {card.query_id: card.to_frame for card in journal.cards()}
-            candidates = read_candidates(journal.folder / "candidates.safetensors")
+            candidates = read_candidates(journal.folder / CANDIDATES_FILE)
         assert session is not None and report.review_task is not None
         queries = {query.id: query for query in session.asked}
         oracle = Oracle(candidates, truth, error_rate=self._args.error_rate, seed=self._args.seed + session.round)

@@ -27,6 +27,7 @@ class ResolvedConstraints:
     Attributes:
         box: [N, 4] px, people's corrections in place.
         fixed: [N] bool, valid by an accept, a corrected box or a must-link: in a track, whatever the network says.
+        drawn: [N] bool, those of ``fixed`` whose box a person drew or confirmed.
         rejected: [N] bool.
         must: [M, 2] rows of one object.
         cannot: [C, 2] rows of different objects.
@@ -37,6 +38,7 @@ class ResolvedConstraints:
 
     box: FloatArray
     fixed: BoolArray
+    drawn: BoolArray
     rejected: BoolArray
     must: IntArray
     cannot: IntArray
@@ -56,12 +58,13 @@ def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstra
     conflicts: set[str] = set()
 
     corrections: dict[int, set[Box]] = defaultdict(set)
-    accepted, rejected = set[int](), set[int]()
+    accepted, plainly_accepted, rejected = set[int](), set[int](), set[int]()
     must, cannot = set[Pair](), set[Pair]()
     for item, rows in rows_of.items():
         match item.kind:
             case ConstraintKind.ACCEPT:
                 accepted.add(rows[0])
+                plainly_accepted.add(rows[0])
             case ConstraintKind.REJECT:
                 rejected.add(rows[0])
             case ConstraintKind.BOX:
@@ -75,6 +78,10 @@ def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstra
     def name(row: int) -> str:
         return f"candidate {candidates.id[row]} (frame {candidates.frame[row]})"
 
+    for row in rejected & corrections.keys():  # a drawn box implies an accept only where nobody said no
+        if row not in plainly_accepted:
+            accepted.discard(row)
+            del corrections[row]
     for row in accepted & rejected:
         conflicts.add(f"{name(row)} is both accepted and rejected")
     undecided = accepted & rejected
@@ -111,13 +118,16 @@ def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstra
     cannot -= aside
 
     box = candidates.box.copy()
+    drawn = set[int]()
     for row, (corrected,) in corrections.items():
         if row in accepted:
             box[row] = corrected
+            drawn.add(row)
     fixed = accepted | {row for pair in must for row in pair}
     result = ResolvedConstraints(
         box=box,
         fixed=_mask(len(candidates), fixed),
+        drawn=_mask(len(candidates), drawn),
         rejected=_mask(len(candidates), rejected),
         must=np.array(sorted(must), np.int64).reshape(-1, 2),
         cannot=np.array(sorted(cannot), np.int64).reshape(-1, 2),
@@ -237,11 +247,11 @@ def _restated(candidates: Candidates, resolved: ResolvedConstraints) -> Constrai
         id, frame, class_id = (int(a[row]) for a in (candidates.id, candidates.frame, candidates.class_id))
         return Anchor(id, frame, (x1, y1, x2, y2), class_id)
 
-    moved = (resolved.box != candidates.box).any(axis=1)
-    items = [Constraint(ConstraintKind.ACCEPT, anchor(row)) for row in np.flatnonzero(resolved.fixed & ~moved).tolist()]
+    plain = resolved.fixed & ~resolved.drawn
+    items = [Constraint(ConstraintKind.ACCEPT, anchor(row)) for row in np.flatnonzero(plain).tolist()]
     items += [
         Constraint(ConstraintKind.BOX, anchor(row), box=anchor(row).box)
-        for row in np.flatnonzero(resolved.fixed & moved).tolist()
+        for row in np.flatnonzero(resolved.drawn).tolist()
     ]
     items += [Constraint(ConstraintKind.REJECT, anchor(row)) for row in np.flatnonzero(resolved.rejected).tolist()]
     for kind, pairs in ((ConstraintKind.MUST_LINK, resolved.must), (ConstraintKind.CANNOT_LINK, resolved.cannot)):

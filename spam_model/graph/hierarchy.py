@@ -54,10 +54,9 @@ def run_hierarchy(
     bar = tqdm(total=1 + len(clip_lengths), desc="levels", disable=not progress, leave=False)
     with torch.inference_mode(), bar:
         node_probability = _node_probability(model, scene, candidates.box)
+        kept = (model.decision.keeps(scene.score, node_probability) | constraints.fixed) & ~constraints.rejected
         node_probability[constraints.fixed] = 1.0
         node_probability[constraints.rejected] = 0.0
-        kept = decide_kept(model, scene, node_probability)
-        kept = (kept | constraints.fixed) & ~constraints.rejected
         node_of = renumber(np.where(kept, np.arange(len(candidates)), -1))
         identities = Identities(constraints, scene.frame)
         bar.update()
@@ -80,12 +79,6 @@ def level_clips(frame_count: int) -> list[int]:
 def level_rule(scene: Scene, clip_length: int) -> LevelRule:
     overlap = round(OVERLAP_SECONDS * scene.frame_rate) if clip_length >= OVERLAP_CLIP else 0
     return LevelRule(clip_length, min(clip_length, WINDOW), overlap)
-
-
-def decide_kept(model: SpamModel, scene: Scene, node_probability: FloatArray) -> BoolArray:
-    """Which candidates enter the association, by the model's decision rule, before constraints. [N]."""
-    value = node_probability if model.decision.learned else scene.score
-    return np.asarray(value >= model.decision.threshold)
 
 
 def level_graphs(

@@ -110,18 +110,19 @@ class Trainer:
 
     def learn(self, clip: TrainingClip, levels: int, lowest_score: float) -> dict[int, float]:
         """Walks the clip up to the unlocked levels; the focal loss of each, 0 being the node level."""
-        losses = {0: self._update(node_logits(self.model, clip.node), clip.node.target)}
+        node_target = torch.from_numpy(clip.node.target)
+        losses = {0: self._update(focal_loss(node_logits(self.model, clip.node), node_target))}
 
         def decide(step: Step) -> FloatArray:
             logits = edge_logits(self.model, step)
-            losses[step.level] = self._update(logits, step.target)
+            loss = focal_loss(logits, torch.from_numpy(step.target), torch.from_numpy(step.weight))
+            losses[step.level] = self._update(loss)
             return self.model.calibrate(logits[-1].detach(), step.level)
 
         rollout(clip, clip.scene.score >= lowest_score, levels, decide)
         return losses
 
-    def _update(self, logits: Tensor, target: BoolArray) -> float:
-        loss = focal_loss(logits, torch.from_numpy(target))
+    def _update(self, loss: Tensor) -> float:
         self._optimizer.param_groups[0]["lr"] = self.learning_rate
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -149,12 +150,13 @@ def fit_statistics(model: SpamModel, clips: list[TrainingClip]) -> None:
 
 
 def held_out_logits(model: SpamModel, clips: list[TrainingClip]) -> dict[int, tuple[FloatArray, BoolArray]]:
-    """Logits and truth of every decision of each level. 0 is the node level."""
+    """Logits and truth of the decisions of each level that count in full. 0 is the node level."""
     found: dict[int, list[tuple[FloatArray, BoolArray]]] = {level: [] for level in range(LEVELS + 1)}
 
     def record(step: Step) -> FloatArray:
         logit = edge_logits(model, step)[-1]
-        found[step.level].append((logit.double().numpy(), step.target))
+        counts = step.weight == 1
+        found[step.level].append((logit.double().numpy()[counts], step.target[counts]))
         return model.calibrate(logit, step.level)
 
     with torch.no_grad():

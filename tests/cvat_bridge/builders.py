@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +36,7 @@ PLAIN_PERSON = PERSON.model_copy(update={"attributes": ()})
 Rows = Sequence[tuple[int, float]]  # (frame, x1)
 
 
-def labels(tracks: dict[int, Rows], info: ClipInfo = INFO, first_candidate: int = 0) -> Labels:
+def labels(tracks: Mapping[int, Rows], info: ClipInfo = INFO, first_candidate: int = 0) -> Labels:
     """Boxes of 40 × 80 px at (x1, 50); every box has a candidate of its own."""
     rows = [(track, frame, x1) for track in sorted(tracks) for frame, x1 in tracks[track]]
     count = len(rows)

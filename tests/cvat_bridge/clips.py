@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-WIDTH, HEIGHT, FRAMES = 320, 240, 40
+WIDTH, HEIGHT, FRAMES = 320, 240, 30
 WALKS = ((10, 30, 5.0, 0.5), (250, 40, -5.0, 0.2), (20, 90, 4.0, 0.0), (240, 80, -3.5, 0.4), (100, 60, 1.0, 1.5))
 COLOURS = ((40, 40, 220), (220, 60, 40), (60, 200, 60), (30, 200, 220), (200, 60, 200))
 BOX = (26, 70)  # px

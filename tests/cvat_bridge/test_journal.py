@@ -154,7 +154,8 @@ def test_jobs_are_kept_apart(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.confirm(1, [(4, "d")])
         journal.withhold(2, {4})
-        assert (journal.confirmed(2), journal.withheld(1), journal.withheld(2)) == ({}, frozenset(), {4})
+        assert (journal.confirmed(1), journal.confirmed(2)) == ({"d": 4}, {})
+        assert (journal.withheld(1), journal.withheld(2)) == (frozenset(), frozenset({4}))
 
 
 def test_a_snapshot_is_of_the_first_moment_of_a_run(tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ def test_a_digest_does_not_move_with_the_order_of_shapes_or_the_last_bits_of_a_f
     assert digest_of(changed(exact, shapes=shuffled)) == digest_of(exact)
 
 
+def test_there_is_no_negative_zero_in_a_digest() -> None:
+    at_zero = with_shape(PUSHED, 0, points=(0.0, 0.0, 40.0, 130.0))
+    assert digest_of(with_shape(PUSHED, 0, points=(-0.004, -0.0, 40.0, 130.0))) == digest_of(at_zero)
+
+
 def test_what_we_pushed_is_ours_as_it_comes_back() -> None:
     assert is_ours(PUSHED, PERSON, frozenset())
 

@@ -12,9 +12,10 @@ from cvat_sdk import Client, models
 from cvat_bridge import questions
 from cvat_bridge.cards import parse_card_file_name
 from cvat_bridge.journal import Journal, RoundRow
-from cvat_bridge.questions import ReviewPlace, open_round, read_answers, review_labels, tag_label
+from cvat_bridge.questions import review_labels, tag_label
+from cvat_bridge.review_desk import ReviewDesk
 from cvat_bridge.server import CvatReader
-from cvat_bridge.wire import Task
+from cvat_bridge.wire import Shape, Tag, Task
 from cvat_bridge.writer import CvatWriter
 from spam_model.values import OPTION_LETTERS, Anchor, Answer, ClipInfo, Query, QueryKind
 from tests.cvat_bridge.cards.painted import PaintedFrames, labels_of, tracklet
@@ -50,7 +51,7 @@ QUERIES = (*LINKS, VALID, *BOXES)
 def test_each_digit_key_gives_the_answer_that_the_card_names(query: Query) -> None:
     """CVAT's attribute workspace: digit k chooses the k-th value, counted from 0, which is ``?``."""
     label = next(label for label in review_labels() if label["name"] == tag_label(query))
-    (attribute,) = label["attributes"]  # type: ignore[misc]
+    attribute = label["attributes"][0]  # type: ignore[index]
     assert attribute["values"][0] == attribute["default_value"] == "?"
     assert tuple(attribute["values"][1:]) == query.choices
     assert len(query.choices) <= 9
@@ -67,7 +68,7 @@ class Round:
     reader: CvatReader
     writer: CvatWriter
     journal: Journal
-    place: ReviewPlace
+    desk: ReviewDesk
     task: Task
 
     @property
@@ -75,7 +76,7 @@ class Round:
         return self.journal.rounds()[-1]
 
     def answers(self) -> dict[str, Answer]:
-        found, _ = read_answers(self.row, {query.id: query for query in QUERIES}, self.reader, self.journal)
+        found, _ = self.desk.read_answers(self.row, {query.id: query for query in QUERIES})
         assert len({answer.query_id for answer in found}) == len(found)
         return {answer.query_id: answer for answer in found}
 
@@ -97,15 +98,15 @@ def asked(lead: Client, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.Monkey
     reader = CvatReader(lead)
     with Journal(tmp_path / "journal") as journal:
         writer = CvatWriter(lead, reader, journal)
-        place = ReviewPlace(Task(id=1, name=f"street of {tmp_path.name}"))
-        task = _open(reader, writer, journal, place)
-        yield Round(lead, reader, writer, journal, place, task)
+        task = Task(id=1, name=f"street of {tmp_path.name}")
+        desk = ReviewDesk(task, reader, writer, journal, (reader.self_user(),))
+        yield Round(lead, reader, writer, journal, desk, _open(desk))
 
 
-def _open(reader: CvatReader, writer: CvatWriter, journal: Journal, place: ReviewPlace) -> Task:
+def _open(desk: ReviewDesk) -> Task:
     frames = PaintedFrames(INFO)
     labels = labels_of(INFO, [query.subject for query in LINKS[:1]])
-    return open_round(1, QUERIES, place, frames, labels, writer, reader, journal, (reader.self_user(),), lambda n: None)
+    return desk.open_round(1, QUERIES, frames, labels, lambda n: None)
 
 
 def _by_frame(asked: Round) -> dict[int, Query]:
@@ -124,7 +125,8 @@ def test_every_question_is_one_card_with_one_mark_of_its_kind(asked: Round) -> N
         assert len(kinds) == 1
         assert job.stop_frame - job.start_frame < 3
         assert job.assignee is not None
-        for mark in (*standing.tags, *standing.shapes):
+        found: list[Tag | Shape] = [*standing.tags, *standing.shapes]
+        for mark in found:
             assert mark.frame not in marks
             marks[mark.frame] = labels[mark.label_id].name
         for tag in standing.tags:
@@ -137,7 +139,7 @@ def test_every_question_is_one_card_with_one_mark_of_its_kind(asked: Round) -> N
 
 def test_opening_the_round_again_sends_nothing(asked: Round, proxy: Proxy) -> None:
     proxy.reset()
-    assert _open(asked.reader, asked.writer, asked.journal, asked.place).id == asked.task.id
+    assert _open(asked.desk).id == asked.task.id
     assert not proxy.writes
 
 
@@ -151,8 +153,8 @@ def test_lost_answers_on_the_way_leave_each_mark_once(
         Fault("PATCH", r"/api/jobs/\d+/annotations", 502, skip=1),
     ]
     with Journal(tmp_path / "journal") as journal:
-        place = ReviewPlace(Task(id=2, name=f"street of {tmp_path.name}"))
-        task = _open(reader, CvatWriter(lead, reader, journal), journal, place)
+        street = Task(id=2, name=f"street of {tmp_path.name}")
+        task = _open(ReviewDesk(street, reader, CvatWriter(lead, reader, journal), journal, (reader.self_user(),)))
     counts = [len((a := reader.annotations(job.id)).tags) + len(a.shapes) for job in reader.jobs(task.id)]
     assert sum(counts) == len(QUERIES)
     assert all(fault.times == 0 for fault in proxy.faults)
@@ -234,7 +236,7 @@ def test_only_completed_jobs_are_read(asked: Round) -> None:
     first, *others = asked.reader.jobs(asked.task.id)
     body = models.PatchedJobWriteRequest(state="completed")
     asked.client.api_client.jobs_api.partial_update(first.id, patched_job_write_request=body)
-    _, waiting = read_answers(asked.row, {}, asked.reader, asked.journal)
+    _, waiting = asked.desk.read_answers(asked.row, {})
     assert waiting == len(others)
 
 

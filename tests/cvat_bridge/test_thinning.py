@@ -25,7 +25,7 @@ def runs(draw: st.DrawFn) -> Run:
 
 
 def _tolerance(box: FloatArray) -> FloatArray:
-    return np.maximum(MIN_TOLERANCE_PX, TOLERANCE_SHARE * (box[:, 2:] - box[:, :2]).mean(axis=1))
+    return np.asarray(np.maximum(MIN_TOLERANCE_PX, TOLERANCE_SHARE * (box[:, 2:] - box[:, :2]).mean(axis=1)))
 
 
 @settings(max_examples=150, deadline=None)

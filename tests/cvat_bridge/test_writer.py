@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from cvat_sdk import Client, models
 
+from cvat_bridge import connection
 from cvat_bridge import writer as writer_module
 from cvat_bridge.journal import Journal
 from cvat_bridge.ownership import digest_of, is_ours
@@ -24,7 +25,8 @@ from cvat_bridge.wire import Job, Label, Track
 from cvat_bridge.writer import CvatWriter
 from spam_model.errors import InputError, ServerError
 from spam_model.values import Labels
-from tests.cvat_bridge.builders import INFO, Rows, labels, straight
+from tests.cvat_bridge import bench
+from tests.cvat_bridge.builders import labels, straight
 from tests.cvat_bridge.conftest import MakeTask
 from tests.cvat_bridge.proxy import DROPPED, Fault, Proxy
 
@@ -102,9 +104,7 @@ def desk(
 
 
 def two(x1: float = 10.0) -> Labels:
-    info = INFO.__class__("street", 40, 25.0, 320, 240)
-    rows: dict[int, Rows] = {1: straight(0, 30, x1), 2: straight(5, 39, 200.0, -1)}
-    return labels(rows, info)
+    return labels({1: straight(0, 25, x1), 2: straight(5, 29, 200.0, -1)}, bench.INFO)
 
 
 def test_what_is_pushed_reads_back_and_is_ours(desk: Desk) -> None:
@@ -167,7 +167,7 @@ def test_a_commit_that_comes_after_we_looked_is_set_right_by_the_next_push(
     plan = desk.plan(two())
     proxy.faults = [Fault("PATCH", ANNOTATIONS, 504)]
     late: list[Any] = []
-    real = writer_module.send
+    real = connection.send
 
     def send(endpoint: Callable[..., Any], *args: object, **kwargs: Any) -> bytes:
         late.append(kwargs.get("patched_labeled_data_request"))
@@ -305,9 +305,8 @@ def test_the_snapshot_is_what_stood_before_the_runs_first_write(desk: Desk) -> N
 
 def test_many_keyframes_go_in_several_calls(desk: Desk, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "KEYFRAMES_PER_CALL", 4)
-    done = []
-    info = INFO.__class__("street", 40, 25.0, 320, 240)
-    wanted = labels({number: straight(0, 20, 20.0 * number) for number in range(1, 8)}, info)
+    done: list[int] = []
+    wanted = labels({number: straight(0, 20, 20.0 * number) for number in range(1, 8)}, bench.INFO)
     desk.writer.push(desk.plan(wanted), desk.labels, "r1", done.append)
     assert len(desk.tracks) == 7
     assert sum(done) == 7

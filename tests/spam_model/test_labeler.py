@@ -123,3 +123,12 @@ def test_real_crowds_are_followed_better_than_by_a_tracker(labeler: Labeler, seq
     info = read_sequence_info(folder)
     labels = labeler.label(read_detections(folder / "det" / "det.txt", info)).labels
     assert evaluate(read_ground_truth(folder / "gt" / "gt.txt", info), labels).hota > hota
+
+
+def test_a_box_that_a_person_confirmed_is_not_smoothed_away(labeler: Labeler, result: LabelResult) -> None:
+    id = int(result.labels.candidate_id[result.labels.candidate_id >= 0][5])
+    row = int(CLIP.candidates.rows_of(np.array([id]))[0])
+    x1, y1, x2, y2 = (float(value) for value in CLIP.candidates.box[row])
+    said = Constraint(ConstraintKind.BOX, anchor(CLIP.candidates, row), box=(x1, y1, x2, y2))
+    labels = labeler.label(CLIP.candidates, Constraints((said,))).labels
+    assert labels.box[labels.candidate_id == id].tolist() == [[x1, y1, x2, y2]]

@@ -11,7 +11,8 @@ from cvat_sdk import Client
 from cvat_bridge.cli import main
 from cvat_bridge.server import CvatReader
 from tests.cvat_bridge.bench import Bench
-from tests.cvat_bridge.conftest import PASSWORDS, MakeTask
+from tests.cvat_bridge.conftest import MakeTask
+from tests.cvat_bridge.embedded.conftest import PASSWORDS
 from tests.cvat_bridge.proxy import Fault, Proxy
 
 Capture = pytest.CaptureFixture[str]
@@ -19,9 +20,8 @@ COMMANDS = ("demo", "init", "sync", "status", "report")
 
 
 @pytest.fixture
-def login(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """As in cvat-cli: the password comes from the environment."""
-    monkeypatch.setenv("PASS", PASSWORDS["admin"])
+def login(proxy: Proxy) -> list[str]:
+    """As in cvat-cli."""
     return ["--server-host", proxy.url, "--auth", f"admin:{PASSWORDS['admin']}"]
 
 
@@ -44,7 +44,7 @@ def test_a_line_that_makes_no_sense_ends_with_2_and_says_why(args: list[str], ca
     assert "cvat-bridge" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["sync", "report", "init"])
+@pytest.mark.parametrize("command", ["sync", "init"])
 def test_an_unknown_task_ends_with_7_and_one_clear_line(
     command: str, login: list[str], tmp_path: Path, capsys: Capture
 ) -> None:
@@ -143,3 +143,12 @@ def test_init_changes_nothing_without_a_yes(
     assert "nothing was changed" in capsys.readouterr().out
     (label,) = CvatReader(lead).labels(task)
     assert label.attributes == ()
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_a_task_that_was_never_synced_ends_with_2_and_says_what_to_do(
+    command: str, login: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    assert main([command, "987654", "--state", str(tmp_path), *login]) == 2
+    assert "run cvat-bridge sync 987654 first" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

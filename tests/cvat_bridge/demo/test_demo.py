@@ -38,7 +38,7 @@ def remembered() -> dict[str, Told]:
 def test_the_demo_runs_its_loop_within_the_budget_and_the_labels_do_not_get_worse(
     backend: str, sequence: Path, tmp_path: Path, capsys: Capture, remembered: dict[str, Told]
 ) -> None:
-    args = ("--sequence", str(sequence), "--budget", "0.02", "--rounds", "2", "--backend", backend)
+    args = ("--sequence", str(sequence), "--budget", "0.01", "--rounds", "2", "--backend", backend)
     told = _demo(capsys, tmp_path, *args)
     remembered[backend] = told
     rounds = told.result["rounds"]
@@ -75,7 +75,7 @@ def test_a_video_without_ground_truth_ends_with_open_review_jobs(
     sequence: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     detector = f"file:{sequence / 'det' / 'det.txt'}"
-    args = ("--video", str(sequence / "video.mp4"), "--detector", detector, "--backend", "local", "--budget", "0.02")
+    args = ("--video", str(sequence / "video.mp4"), "--detector", detector, "--backend", "local", "--budget", "0.01")
     told = _demo(capsys, tmp_path, *args)
     (only,) = told.result["rounds"]
     assert (only["phase"], only["scores"], only["clicks"]) == ("waiting", None, 0)

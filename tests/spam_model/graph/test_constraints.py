@@ -124,7 +124,7 @@ def test_an_id_in_other_hands_is_not_believed() -> None:
 def test_an_answer_about_a_corrected_box_finds_the_detected_one() -> None:
     box = (50.0, -70.0, 90.0, 10.0)
     later = Constraint(ConstraintKind.REJECT, Anchor(101, 1, box, 0))
-    resolved = resolve(CHAIN, of(corrected(CHAIN, 1, box), later))
+    resolved = resolve(CHAIN, of(corrected(CHAIN, 1, box), accept(CHAIN, 1), later))
     assert "accepted and rejected" in resolved.conflicts[0]
 
 
@@ -163,3 +163,18 @@ def test_what_is_in_force_holds_no_contradiction(constraints: Constraints) -> No
 def assert_same(a: ResolvedConstraints, b: ResolvedConstraints) -> None:
     for name in ("box", "fixed", "rejected", "must", "cannot"):
         assert np.array_equal(getattr(a, name), getattr(b, name)), name
+
+
+def test_a_box_that_a_person_confirmed_is_drawn_like_one_that_was_moved() -> None:
+    x1, y1, x2, y2 = (float(value) for value in CHAIN.box[2])
+    resolved = resolve(CHAIN, of(corrected(CHAIN, 2, (x1, y1, x2, y2)), corrected(CHAIN, 1, (1.0, 2.0, 50.0, 80.0))))
+    assert resolved.drawn.tolist() == [False, True, True, False, False]
+    assert len(resolved.in_force.of_kind(ConstraintKind.BOX)) == 2
+
+
+def test_a_no_counts_more_than_the_yes_that_a_drawn_box_implies() -> None:
+    resolved = resolve(CHAIN, of(reject(CHAIN, 1), corrected(CHAIN, 1, (1.0, 2.0, 50.0, 80.0))))
+    assert resolved.conflicts == ()
+    assert resolved.rejected[1]
+    assert not resolved.fixed[1]
+    assert np.array_equal(resolved.box, CHAIN.box)

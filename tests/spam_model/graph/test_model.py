@@ -68,3 +68,17 @@ def test_a_temperature_moves_no_decision() -> None:
     after = model.calibrate(logit, 1)
     assert ((before > 0.5) == (after > 0.5)).all()
     assert (np.abs(after - 0.5) < np.abs(before - 0.5)).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_what_is_kept_by_score_does_not_depend_on_the_detectors_scale(scale: float) -> None:
+    score = scale * np.linspace(0.1, 1.0, 100)
+    kept = Decision(threshold=0.5).keeps(score, np.zeros(100))
+    assert np.array_equal(kept, score >= 0.5 * np.percentile(score, 90))
+    assert kept.sum() == 60  # 0.455 and above, of 0.1 + 0.9 k / 99
+
+
+def test_a_learned_decision_asks_the_probability() -> None:
+    keeps = Decision(learned=True, threshold=0.5).keeps
+    assert keeps(np.array([0.9, 0.1]), np.array([0.2, 0.7])).tolist() == [False, True]
+    assert keeps(np.zeros(0), np.zeros(0)).tolist() == []
