@@ -14,7 +14,7 @@ def constraints_from(query: Query, answer: Answer) -> tuple[Constraint, ...]:
 
     * detection, no: all boxes are rejected; yes, at the node level: all are accepted and are one object; yes, of a
       track: the track is an object, so its middle box is accepted, which keeps the track. Its ends may be trimmed.
-    * association, a letter: the subject's last box and the option's first box show one object; nobody: different
+    * association, a letter: the end of the subject and the start of the option show one object; nobody: different
       ones, for every option shown.
     * localization: the box as the person left it, moved or not.
 
@@ -44,10 +44,8 @@ def constraints_from(query: Query, answer: Answer) -> tuple[Constraint, ...]:
             for first, second in pairwise(query.subject)
         ]
         return (*accepted, *linked)
-    end = query.subject[-1]
+    subject, options = query.facing
     if answer.choice == "nobody":
-        return tuple(
-            Constraint(ConstraintKind.CANNOT_LINK, end, option[0], query_id=query.id) for option in query.options
-        )
-    chosen = query.options[OPTION_LETTERS.index(answer.choice)]
-    return (Constraint(ConstraintKind.MUST_LINK, end, chosen[0], query_id=query.id),)
+        return tuple(Constraint(ConstraintKind.CANNOT_LINK, subject, option, query_id=query.id) for option in options)
+    chosen = options[OPTION_LETTERS.index(answer.choice)]
+    return (Constraint(ConstraintKind.MUST_LINK, subject, chosen, query_id=query.id),)

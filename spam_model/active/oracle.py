@@ -8,13 +8,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from spam_model.geometry import iou_matrix
-from spam_model.values import OPTION_LETTERS, Anchor, Answer, Candidates, GroundTruth, Query, QueryKind
+from spam_model.values import OPTION_LETTERS, RECOGNISED_BY, Anchor, Answer, Candidates, GroundTruth, Query, QueryKind
 from spam_model.values.candidates import IntArray
 
 MATCH_IOU = 0.5
 REFINE_BELOW_IOU = 0.7
 CLEAR_SHARE = 2 / 3  # of the boxes that a card shows, for a yes; as few the other way for a no
-LOOK_AT = 5  # boxes at the end of a tracklet by which its object is recognised
 IGNORED = -2
 NO_OBJECT = -1
 
@@ -73,10 +72,9 @@ class Oracle:
         objects = [identity for identity in seen if identity >= 0]
         return max(objects, key=objects.count) if objects else NO_OBJECT
 
-    def _first_object(self, anchors: Sequence[Anchor]) -> int:
-        """The identity of the first box; where that is no object, of most of the few after it."""
-        first = self._object(anchors[:1])
-        return first if first >= 0 else self._object(anchors[:LOOK_AT])
+    def _recognised(self, anchors: Sequence[Anchor]) -> int:
+        """The identity that most of the first few boxes show, the first of equals."""
+        return self._object(anchors[:RECOGNISED_BY])
 
     def _validity(self, query: Query) -> str:
         seen = [self._identity[anchor.candidate_id] >= 0 for anchor in query.shown]
@@ -84,13 +82,13 @@ class Oracle:
         return "yes" if share >= CLEAR_SHARE else "no" if share <= 1 - CLEAR_SHARE else "unsure"
 
     def _next_occurrence(self, query: Query) -> str:
-        wanted = self._first_object(query.subject[::-1])
+        wanted = self._recognised(query.subject[::-1])
         if wanted < 0:
             return "nobody"
         same = [
             (option[0].frame, letter)
             for letter, option in zip(OPTION_LETTERS, query.options, strict=False)
-            if wanted == self._first_object(option)
+            if wanted == self._recognised(option)
         ]
         return min(same)[1] if same else "nobody"
 

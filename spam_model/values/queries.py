@@ -10,6 +10,7 @@ from spam_model.values.constraints import Anchor, Box
 
 OPTION_LETTERS = "ABCDEFG"  # seven at most: one digit key each, with nobody and unsure beside them
 SHOWN_BOXES = 8  # crops of a tracklet on a card
+RECOGNISED_BY = 5  # boxes at the end of a tracklet that faces a link, by which people tell who it is
 
 
 def evenly_spaced(anchors: tuple[Anchor, ...], count: int) -> tuple[Anchor, ...]:
@@ -26,6 +27,10 @@ class QueryKind(StrEnum):
 
 
 CLICKS = {QueryKind.DETECTION: 1, QueryKind.ASSOCIATION: 1, QueryKind.LOCALIZATION: 2}
+
+
+def _inward(anchors: tuple[Anchor, ...]) -> Anchor:
+    return anchors[min(RECOGNISED_BY, len(anchors)) // 2]
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,15 @@ class Query:
     def shown(self) -> tuple[Anchor, ...]:
         """The boxes of the subject that the card shows: evenly spaced, ends included."""
         return evenly_spaced(self.subject, SHOWN_BOXES)
+
+    @property
+    def facing(self) -> tuple[Anchor, tuple[Anchor, ...]]:
+        """The boxes that the answer to a link question speaks of: one of the subject, one of each option.
+
+        Not the outermost ones, where a box may already have slipped onto somebody else, but the middle ones of the few
+        by which people recognise an object.
+        """
+        return _inward(self.subject[::-1]), tuple(_inward(option) for option in self.options)
 
     @property
     def choices(self) -> tuple[str, ...]:
