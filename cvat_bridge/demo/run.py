@@ -73,7 +73,7 @@ class Demo:
         args = self._args
         with ExitStack() as stack:
             started = time.perf_counter()
-            clip = demo_clip(args.video, args.sequence, self._out, args.frames, args.seed)
+            clip = demo_clip(args.video, args.sequence, self._out, args.frames)
             info = Clip.open(clip.folder or clip.media[0]).info
             self._spent["clip"] = time.perf_counter() - started
             self._say(f"clip      {clip.name}: {info.frame_count} frames, {info.width}×{info.height} px")

@@ -44,7 +44,7 @@ class DemoServer:
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-def demo_clip(video: Path | None, sequence: Path | None, out: Path, frames: int, seed: int) -> DemoClip:
+def demo_clip(video: Path | None, sequence: Path | None, out: Path, frames: int) -> DemoClip:
     """The person's video or sequence folder, or a clip that we render.
 
     Raises:
@@ -54,7 +54,7 @@ def demo_clip(video: Path | None, sequence: Path | None, out: Path, frames: int,
         if not video.is_file():
             raise InputError(f"--video {video}: no such file")
         return DemoClip(video.stem, (video,), None, has_truth=False)
-    folder = sequence or render_clip(out / "clip", seed=seed, frames=frames)
+    folder = sequence or render_clip(out / "clip", frames=frames)
     found = find_sequence(folder)
     media = (found.video,) if found.video else tuple(sorted(found.images.iterdir())) if found.images else ()
     if not media:

@@ -10,7 +10,7 @@ from spam_model.values.constraints import Anchor, Box
 
 OPTION_LETTERS = "ABCDEFG"  # seven at most: one digit key each, with nobody and unsure beside them
 SHOWN_BOXES = 8  # crops of a tracklet on a card
-RECOGNISED_BY = 5  # boxes at the end of a tracklet that faces a link, by which people tell who it is
+RECOGNISED_BY = 15  # boxes at the end of a tracklet that faces a link, by which people tell who it is
 
 
 def evenly_spaced(anchors: tuple[Anchor, ...], count: int) -> tuple[Anchor, ...]:

@@ -35,7 +35,7 @@ def client() -> Iterator[Client]:
 
 
 def test_a_task_is_labelled_and_its_questions_wait_for_reviewers(client: Client, tmp_path: Path) -> None:
-    clip = demo_clip(None, None, tmp_path, frames=40, seed=6)
+    clip = demo_clip(None, None, tmp_path, frames=40)
     task_id = make_task(client, clip, ("person",))
     made = [client.tasks.retrieve(task_id).project_id]
     try:

@@ -141,7 +141,7 @@ CASES = [
     ("a subject that slips onto another at its end", following(boxes(("bert", range(4))) + boxes(("anna", range(4, 6))),
         boxes(("bert", range(8, 9))), boxes(("anna", range(8, 9)))), "A"),
     ("an option that slips at its start", following(FIRST, boxes(("bert", range(6, 7)), ("anna", range(7, 15)))), "A"),
-    ("an option that becomes her late", following(FIRST, boxes(("bert", range(6, 10)), ("anna", range(10, 15)))),
+    ("an option that becomes her late", following(FIRST, boxes(("bert", range(6, 14)), ("anna", range(14, 20)))),
         "nobody"),
     ("an option that begins with clutter",
         following(FIRST, boxes(("clutter", range(6, 7)), ("anna", range(7, 15)))), "A"),
