@@ -72,9 +72,10 @@ class Oracle:
         objects = [identity for identity in seen if identity >= 0]
         return max(objects, key=objects.count) if objects else NO_OBJECT
 
-    def _recognised(self, anchors: Sequence[Anchor]) -> int:
-        """The identity that most of the first few boxes show, the first of equals."""
-        return self._object(anchors[:RECOGNISED_BY])
+    def _shown_by(self, facing: Anchor, around: Sequence[Anchor]) -> int:
+        """The identity of the box that the answer will speak of; where that is no object, of most around it."""
+        identity = self._object((facing,))
+        return identity if identity >= 0 else self._object(around[:RECOGNISED_BY])
 
     def _validity(self, query: Query) -> str:
         seen = [self._identity[anchor.candidate_id] >= 0 for anchor in query.shown]
@@ -82,13 +83,14 @@ class Oracle:
         return "yes" if share >= CLEAR_SHARE else "no" if share <= 1 - CLEAR_SHARE else "unsure"
 
     def _next_occurrence(self, query: Query) -> str:
-        wanted = self._recognised(query.subject[::-1])
+        subject, facing = query.facing
+        wanted = self._shown_by(subject, query.subject[::-1])
         if wanted < 0:
             return "nobody"
         same = [
             (option[0].frame, letter)
-            for letter, option in zip(OPTION_LETTERS, query.options, strict=False)
-            if wanted == self._recognised(option)
+            for letter, anchor, option in zip(OPTION_LETTERS, facing, query.options, strict=False)
+            if wanted == self._shown_by(anchor, option)
         ]
         return min(same)[1] if same else "nobody"
 
