@@ -68,7 +68,7 @@ Each frame is one question about the video of task {task.id}, "{task.name}".
 card, then **F** for the next card. Leave `?` if you want to skip it.
 
 **Questions with a rectangle** (workspace *Standard*): drag the rectangle until it fits the whole object, hidden parts
-included. Leave it as it is if it fits.
+included. Leave it as it is if it fits. Delete it if there is nothing to fit.
 
 When you are through: **Ctrl+S**, then *Menu → Finish the job*.
 

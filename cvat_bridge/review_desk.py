@@ -29,7 +29,7 @@ from cvat_bridge.writer import CvatWriter, answered
 from spam_model.data.clip import FrameSource
 from spam_model.errors import FormatError, InputError
 from spam_model.storage import write_atomically
-from spam_model.values import Answer, Labels, Query, QueryKind
+from spam_model.values import NOTHING, Answer, Labels, Query, QueryKind
 
 AskedCards = dict[str, tuple[Query, Card]]  # by file name
 CardMaps = dict[str, tuple[float, float, float] | None]  # by query id: card px -> frame px, offset and scale
@@ -81,7 +81,7 @@ class ReviewDesk:
     def read_answers(self, row: RoundRow, queries: dict[str, Query]) -> tuple[tuple[Answer, ...], int]:
         """Answers of the round's completed jobs, and the number of jobs that are still with reviewers.
 
-        A tag left at ``?`` is no answer; a rectangle in a completed job is one, moved or not.
+        A tag left at ``?`` is no answer; a rectangle in a completed job is one: moved, left, or deleted.
 
         Raises:
             ServerError: with status 404 where somebody deleted the review task.
@@ -133,6 +133,12 @@ def _job_answers(
         query = asked.get(tag.frame)
         if query and answered(tag) in query.choices:
             answers.append(Answer(query.id, answered(tag)))
+    standing = {shape.frame for shape in annotations.shapes}
+    answers += [
+        Answer(query.id, NOTHING)
+        for frame, query in asked.items()
+        if query and query.kind is QueryKind.LOCALIZATION and frame not in standing
+    ]
     for shape in annotations.shapes:
         query = asked.get(shape.frame)
         row = maps.get(query.id) if query else None

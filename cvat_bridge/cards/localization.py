@@ -15,7 +15,7 @@ def localization_card(query: Query, frames: FrameSource) -> Card:
     anchor, info = query.subject[0], frames.info
     card = parts.blank_card()
     parts.draw_question(card, f"Drag the rectangle until it fits the {parts.class_name(query, frames)}")
-    parts.draw_hint(card, "It fits already? Leave it as it is.")
+    parts.draw_hint(card, "It fits already? Leave it. Nothing there? Delete it.")
     parts.draw_note(card, f"frame {anchor.frame}")
     window = window_around(anchor.box, CONTENT.w / CONTENT.h, WIDE, info.width, info.height)
     to_frame = card_to_frame(window, CONTENT)

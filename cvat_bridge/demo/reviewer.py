@@ -6,7 +6,7 @@ would read off the picture comes from an annotator that knows the ground truth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cvat_sdk import models
@@ -17,7 +17,7 @@ from cvat_bridge.connection import send
 from cvat_bridge.server import CvatReader
 from cvat_bridge.wire import Job, Label, Shape, Tag
 from spam_model.active.loop import Annotator
-from spam_model.values import Query
+from spam_model.values import Box, Query
 
 MapRow = tuple[float, float, float]
 
@@ -51,19 +51,26 @@ class SimulatedReviewer:
         labels = {label.id: label for label in self._reader.job_labels(job.id)}
         standing = self._reader.annotations(job.id)
         tags = [self._answered_tag(tag, queries[card_of[tag.frame]], labels[tag.label_id]) for tag in standing.tags]
-        shapes = [
-            self._dragged(shape, queries[query_id], maps[query_id])
-            for shape in standing.shapes
-            if (query_id := card_of[shape.frame])
-        ]
-        body = models.PatchedLabeledDataRequest(tags=tags, shapes=shapes)
+        dragged, deleted = [], []
+        for shape in standing.shapes:
+            query_id = card_of[shape.frame]
+            box = self._annotator.answer(queries[query_id]).box
+            if box is None:
+                deleted.append(_shape_request(shape, shape.points))
+            else:
+                dragged.append(_shape_request(shape, _on_card(box, maps[query_id])))
+        self._save(job.id, "update", models.PatchedLabeledDataRequest(tags=tags, shapes=dragged))
+        if deleted:
+            self._save(job.id, "delete", models.PatchedLabeledDataRequest(shapes=deleted))
+        return len(tags) + len(standing.shapes)
+
+    def _save(self, job_id: int, action: str, body: models.PatchedLabeledDataRequest) -> None:
         send(
             self._api.jobs_api.partial_update_annotations,
-            action="update",
-            id=job.id,
+            action=action,
+            id=job_id,
             patched_labeled_data_request=body,
         )
-        return len(tags) + len(shapes)
 
     def _answered_tag(self, tag: Tag, query: Query, label: Label) -> models.LabeledImageRequest:
         answer = self._annotator.answer(query).choice
@@ -75,16 +82,19 @@ class SimulatedReviewer:
             attributes=[models.AttributeValRequest(spec_id=label.attributes[0].id, value=answer)],
         )
 
-    def _dragged(self, shape: Shape, query: Query, row: MapRow | None) -> models.LabeledShapeRequest:
-        box = self._annotator.answer(query).box
-        assert box is not None and row is not None
-        on_card = LinearMap((row[0], row[1]), row[2]).inverse().box(box)
-        return models.LabeledShapeRequest(
-            id=shape.id,
-            type=models.ShapeType("rectangle"),
-            frame=shape.frame,
-            label_id=shape.label_id,
-            points=list(on_card),
-            source="semi-auto",
-            attributes=[],
-        )
+
+def _on_card(box: Box, row: MapRow | None) -> Box:
+    assert row is not None
+    return LinearMap((row[0], row[1]), row[2]).inverse().box(box)
+
+
+def _shape_request(shape: Shape, points: Sequence[float]) -> models.LabeledShapeRequest:
+    return models.LabeledShapeRequest(
+        id=shape.id,
+        type=models.ShapeType("rectangle"),
+        frame=shape.frame,
+        label_id=shape.label_id,
+        points=list(points),
+        source="semi-auto",
+        attributes=[],
+    )

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 from spam_model.errors import InputError
-from spam_model.values import OPTION_LETTERS, Answer, Constraint, ConstraintKind, Query, QueryKind
+from spam_model.values import NOTHING, OPTION_LETTERS, Answer, Constraint, ConstraintKind, Query, QueryKind
 
 
 def constraints_from(query: Query, answer: Answer) -> tuple[Constraint, ...]:
@@ -16,11 +16,13 @@ def constraints_from(query: Query, answer: Answer) -> tuple[Constraint, ...]:
       track: the track is an object, so its middle box is accepted, which keeps the track. Its ends may be trimmed.
     * association, a letter: the end of the subject and the start of the option show one object; nobody: different
       ones, for every option shown.
-    * localization: the box as the person left it, moved or not.
+    * localization: the box as the person left it, moved or not; nothing: the box is rejected.
 
     Raises:
         InputError: the answer is no choice of this query, or a box without an area.
     """
+    if query.kind is QueryKind.LOCALIZATION and answer.choice == NOTHING:
+        return (Constraint(ConstraintKind.REJECT, query.subject[0], query_id=query.id),)
     if query.kind is QueryKind.LOCALIZATION:
         if answer.box is None:
             raise InputError(f"question {query.id} asks for a box, the answer has none")

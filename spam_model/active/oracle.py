@@ -8,7 +8,17 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from spam_model.geometry import iou_matrix
-from spam_model.values import OPTION_LETTERS, RECOGNISED_BY, Anchor, Answer, Candidates, GroundTruth, Query, QueryKind
+from spam_model.values import (
+    NOTHING,
+    OPTION_LETTERS,
+    RECOGNISED_BY,
+    Anchor,
+    Answer,
+    Candidates,
+    GroundTruth,
+    Query,
+    QueryKind,
+)
 from spam_model.values.candidates import IntArray
 
 MATCH_IOU = 0.5
@@ -97,8 +107,8 @@ class Oracle:
     def _refine(self, query: Query) -> Answer:
         anchor = query.subject[0]
         row = self._truth_row[anchor.candidate_id]
-        if row < 0:
-            return Answer(query.id, box=anchor.box)
+        if row < 0 or self._truth.ignored[row]:
+            return Answer(query.id, NOTHING)
         true_box = self._truth.box[row]
         overlap = iou_matrix(np.array([anchor.box]), true_box[None])[0, 0]
         x1, y1, x2, y2 = map(float, true_box)

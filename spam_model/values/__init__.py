@@ -5,12 +5,22 @@ from spam_model.values.constraints import Anchor, Box, Constraint, ConstraintKin
 from spam_model.values.hierarchy import Hierarchy, Level, binary_entropy
 from spam_model.values.labels import Labels
 from spam_model.values.ledger import Ledger, LedgerEntry, full_effort
-from spam_model.values.queries import CLICKS, OPTION_LETTERS, RECOGNISED_BY, Answer, Query, QueryKind, evenly_spaced
+from spam_model.values.queries import (
+    CLICKS,
+    NOTHING,
+    OPTION_LETTERS,
+    RECOGNISED_BY,
+    Answer,
+    Query,
+    QueryKind,
+    evenly_spaced,
+)
 from spam_model.values.result import LabelResult
 from spam_model.values.truth import GroundTruth
 
 __all__ = [
     "CLICKS",
+    "NOTHING",
     "OPTION_LETTERS",
     "RECOGNISED_BY",
     "Anchor",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from spam_model.values.constraints import Anchor, Box
 
 OPTION_LETTERS = "ABCDEFG"  # seven at most: one digit key each, with nobody and unsure beside them
+NOTHING = "nothing"  # the answer to a localization where the person deleted the rectangle: there is no object
 SHOWN_BOXES = 8  # crops of a tracklet on a card
 RECOGNISED_BY = 15  # boxes at the end of a tracklet that faces a link, by which people tell who it is
 
@@ -107,7 +108,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """``choice`` is one of the query's choices; a localization carries ``box`` (x1 y1 x2 y2, px) instead."""
+    """``choice`` is one of the query's choices; a localization carries ``box`` (x1 y1 x2 y2, px), or ``NOTHING``."""
 
     query_id: str
     choice: str = ""

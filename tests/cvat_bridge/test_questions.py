@@ -17,7 +17,7 @@ from cvat_bridge.review_desk import ReviewDesk
 from cvat_bridge.server import CvatReader
 from cvat_bridge.wire import Shape, Tag, Task
 from cvat_bridge.writer import CvatWriter
-from spam_model.values import OPTION_LETTERS, Anchor, Answer, ClipInfo, Query, QueryKind
+from spam_model.values import NOTHING, OPTION_LETTERS, Anchor, Answer, ClipInfo, Query, QueryKind
 from tests.cvat_bridge.cards.painted import PaintedFrames, labels_of, tracklet
 from tests.cvat_bridge.proxy import Fault, Proxy
 
@@ -225,11 +225,13 @@ def test_a_dragged_corner_lands_where_it_points_in_the_frame_within_half_a_pixel
         assert all(abs(a - b) <= 0.5 for a, b in zip(found, box, strict=True))
 
 
-def test_a_deleted_mark_is_no_answer(asked: Round) -> None:
+def test_a_deleted_tag_is_no_answer_and_a_deleted_rectangle_says_that_nothing_is_there(asked: Round) -> None:
     for job in asked.reader.jobs(asked.task.id):
         asked.client.api_client.jobs_api.destroy_annotations(job.id)
     asked.complete()
-    assert asked.answers() == {}
+    boxes = {query.id for query in QUERIES if query.kind is QueryKind.LOCALIZATION}
+    assert boxes
+    assert asked.answers() == {id: Answer(id, NOTHING) for id in boxes}
 
 
 def test_only_completed_jobs_are_read(asked: Round) -> None:

@@ -11,7 +11,7 @@ from spam_model.active.anchors import anchors_of
 from spam_model.active.answers import constraints_from
 from spam_model.active.session import Session
 from spam_model.errors import InputError
-from spam_model.values import Answer, Constraint, ConstraintKind, Ledger, Query
+from spam_model.values import NOTHING, Answer, Constraint, ConstraintKind, Ledger, Query
 from tests.spam_model.active.worlds import anchor, association, detection, localization, result_of, walk
 
 ACCEPT, REJECT = ConstraintKind.ACCEPT, ConstraintKind.REJECT
@@ -32,6 +32,7 @@ CASES = [
     ("the first option", LINK, "A", [(MUST, 2, 5)]),
     ("the last option", LINK, "C", [(MUST, 2, 8)]),
     ("none of the options", LINK, "nobody", [(CANNOT, 2, 5), (CANNOT, 2, 6), (CANNOT, 2, 8)]),
+    ("nothing is there to draw a box around", localization(5), NOTHING, [(REJECT, 5)]),
     ("unsure of a box", detection(1), "unsure", []),
     ("unsure of a track", detection(1, 2, level=4), "unsure", []),
     ("unsure of a link", LINK, "unsure", []),

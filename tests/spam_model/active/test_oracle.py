@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spam_model.active.anchors import anchors_of
 from spam_model.active.oracle import IGNORED, NO_OBJECT, Oracle, match_to_truth
-from spam_model.values import Anchor, Candidates, GroundTruth, Query, QueryKind
+from spam_model.values import NOTHING, Anchor, Answer, Candidates, GroundTruth, Query, QueryKind
 from tests.spam_model.active.worlds import INFO, Seen, truth_of, walk
 
 
@@ -187,6 +187,7 @@ def test_a_box_is_redrawn_below_an_overlap_of_0_7_only(shift: float, moved: bool
     assert answer.box == ((x1, y1, x2, y2) if moved else query.subject[0].box), reason
 
 
-def test_a_rectangle_on_nothing_is_left_as_it_is() -> None:
-    query = replace(valid(("clutter", range(1))), kind=QueryKind.LOCALIZATION)
-    assert Oracle(SEEN, TRUTH).answer(query).box == query.subject[0].box
+@pytest.mark.parametrize("name", ["clutter", "poster"])
+def test_a_rectangle_on_nothing_is_deleted(name: str) -> None:
+    query = replace(valid((name, range(1))), kind=QueryKind.LOCALIZATION)
+    assert Oracle(SEEN, TRUTH).answer(query) == Answer(query.id, NOTHING)
