@@ -16,7 +16,7 @@ from tqdm import tqdm
 from spam_model.graph.constraints import ResolvedConstraints
 from spam_model.graph.features import edge_features, node_features
 from spam_model.graph.gating import LevelRule, propose_edges
-from spam_model.graph.identities import Identities
+from spam_model.graph.identities import Identities, direct_links
 from spam_model.graph.matching import match
 from spam_model.graph.model import SpamModel
 from spam_model.graph.node_level import node_graph
@@ -175,8 +175,9 @@ def _associate(
         edges.append(graph.nodes[graph.edge])
         probabilities.append(model.calibrate(logits[-1], index))
         musts.append(graph.must)
-    edge, must = np.concatenate(edges, axis=1), np.concatenate(musts)
+    edge, probability = np.concatenate(edges, axis=1), np.concatenate(probabilities)
+    must = direct_links(edge, np.concatenate(musts), probability, nodes.frame)
     representative, labelled = identities.representatives(node_of)
-    probability = identities.clamp(edge, must, np.concatenate(probabilities), representative, labelled)
+    probability = identities.clamp(edge, must, probability, representative, labelled)
     chosen = identities.join(edge, match(edge, probability), must, probability, representative, labelled)
     return Level(index, clip_length, node_of, edge, probability, chosen)

@@ -17,6 +17,33 @@ from spam_model.graph.constraints import ResolvedConstraints
 from spam_model.graph.states import HEAD, TAIL
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
+LIKELY = 0.5  # probability from which the matching takes a link
+
+
+def direct_links(edge: IntArray, must: BoolArray, probability: FloatArray, frame: IntArray) -> BoolArray:
+    """Demanded links between tracklets that follow each other directly, as far as the network can tell. [E] -> [E].
+
+    People say that two tracklets are one object, not that it was nowhere in between. Where the network sees a likely
+    tracklet in between, at either end, the link must not take the place of the one that leads there: it is left to a
+    later level, or to the last pass.
+
+    Args:
+        must: [E], edges that people demand.
+        probability: [E], of the network.
+        frame: [V, 2], first and last frame of each node.
+    """
+    direct = must.copy()
+    past, future = edge
+    touching = np.isin(past, past[must]) | np.isin(future, future[must])
+    likely = np.flatnonzero(touching & ~must & (probability >= LIKELY))
+    for index in np.flatnonzero(must):
+        out = future[likely[past[likely] == past[index]]]
+        into = past[likely[future[likely] == future[index]]]
+        before_partner = frame[out, TAIL] < frame[future[index], HEAD]
+        after_start = frame[into, HEAD] > frame[past[index], TAIL]
+        direct[index] = not (before_partner.any() or after_start.any())
+    return direct
+
 
 class Identities:
     """Mutable state of one run of the hierarchy."""
