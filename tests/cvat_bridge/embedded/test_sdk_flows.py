@@ -50,7 +50,7 @@ def test_a_track_pushed_through_the_task_is_cut_at_the_border_of_its_jobs(admin:
     assert (closed.shapes[-1].frame, closed.shapes[-1].outside) == (20, True)
 
 
-def test_a_hundred_tracks_of_a_hundred_keyframes_are_stored_quickly(admin: Client, clip: Path) -> None:
+def test_a_hundred_tracks_of_a_hundred_keyframes_are_stored_whole(admin: Client, clip: Path) -> None:
     """As raw calls through the SDK's client: its own models take longer than the server."""
     project = flows.new_project(admin)
     job = flows.jobs_in_order(flows.new_task(admin, project, [clip], segment_size=0))[0]
