@@ -109,6 +109,6 @@ def _as_dict(result: DemoResult) -> dict[str, object]:
         "report": str(result.report),
         "seconds": {name: round(value, 3) for name, value in result.stages.items()},
         "rounds": [
-            {"scores": done.scores, "seconds": round(done.seconds, 3), **asdict(done.sync)} for done in result.rounds
+            {"scores": done.scores, "wall_seconds": round(done.seconds, 3), **asdict(done.sync)} for done in result.rounds
         ],
     }
