@@ -109,6 +109,7 @@ def _as_dict(result: DemoResult) -> dict[str, object]:
         "report": str(result.report),
         "seconds": {name: round(value, 3) for name, value in result.stages.items()},
         "rounds": [
-            {"scores": done.scores, "wall_seconds": round(done.seconds, 3), **asdict(done.sync)} for done in result.rounds
+            {**asdict(done.sync), "scores": done.scores, "wall_seconds": round(done.seconds, 3)}
+            for done in result.rounds
         ],
     }
