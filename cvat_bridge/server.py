@@ -20,9 +20,6 @@ class CvatReader:
         self._api = client.api_client
         self.host: str = client.api_client.configuration.host
 
-    def server_version(self) -> str:
-        return str(read_json(self._api.server_api.retrieve_about)["version"])
-
     def self_user(self) -> User:
         return parse(User, read_json(self._api.users_api.retrieve_self), "the account")
 
