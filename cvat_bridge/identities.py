@@ -14,6 +14,8 @@ from cvat_bridge.wire import Annotations, Job, Label
 from spam_model.values import Labels
 from spam_model.values.candidates import FloatArray, IntArray
 
+FILLED_GAP = -1  # in place of a candidate's id; ids below it are of boxes that people drew
+
 
 def keep_identities(labels: Labels, previous: dict[int, int], highest: int = 0) -> dict[int, int]:
     """Maps each track of ``labels`` to a lasting identity.
@@ -46,11 +48,11 @@ def keep_identities(labels: Labels, previous: dict[int, int], highest: int = 0) 
 
 
 def candidate_identities(labels: Labels, identity_of: dict[int, int]) -> dict[int, int]:
-    """Candidate id -> lasting identity, for the next round; filled gaps left out."""
+    """Candidate id -> lasting identity, for the next round; drawn boxes among them, filled gaps left out."""
     return {
         candidate: identity_of[track]
         for candidate, track in zip(labels.candidate_id.tolist(), labels.track.tolist(), strict=True)
-        if candidate >= 0
+        if candidate != FILLED_GAP
     }
 
 
@@ -91,4 +93,4 @@ def recover_identities(
     pairs = zip(*linear_sum_assignment(-shared), strict=True)
     found = {int(tracks[row]): known[int(column)] for row, column in pairs if shared[row, column] > 0}
     rows = zip(labels.candidate_id.tolist(), labels.track.tolist(), strict=True)
-    return {candidate: found[track] for candidate, track in rows if candidate >= 0 and track in found}
+    return {candidate: found[track] for candidate, track in rows if candidate != FILLED_GAP and track in found}

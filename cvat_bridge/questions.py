@@ -57,7 +57,10 @@ def job_mapping(queries: tuple[Query, ...], names: list[str]) -> list[list[str]]
 def guide(task: Task, queries: tuple[Query, ...], names: list[str], host: str) -> str:
     """What reviewers read beside their cards, in Markdown."""
     links = [
-        f"- {name}: [frame {query.subject[-1].frame}]({host}/tasks/{task.id}?frame={query.subject[-1].frame})"
+        f"- {name}: "
+        + ", ".join(
+            f"[{word} {number}]({host}/tasks/{task.id}?frame={number})" for word, number in _frames_behind(query)
+        )
         for name, query in zip(names, queries, strict=True)
     ]
     return f"""# How to answer
@@ -67,15 +70,40 @@ Each frame is one question about the video of task {task.id}, "{task.name}".
 **Questions with a tag** (workspace *Attribute annotation*): press the digit that stands beside your answer on the
 card, then **F** for the next card. Leave `?` if you want to skip it.
 
-**Questions with a rectangle** (workspace *Standard*): drag the rectangle until it fits the whole object, hidden parts
-included. Leave it as it is if it fits. Delete it if there is nothing to fit.
+- *Is this one person, in all pictures?* Yes if every coloured box is on one and the same person. No if it is no person
+  at all.
+- *Does every orange box show one person?* A doubtful piece of a track. It need not be the same person all along; the
+  pictures with grey boxes, before and after, are there to compare.
+- *Which one is the same person?* The large picture of each letter counts. It may be the one that you would not expect:
+  people change places while one hides the other.
+- *Where does this person appear next?* Anywhere in the video, perhaps seconds later and somewhere else: the small
+  frame below a letter shows where. A time with a minus sign lies before the person was last seen. If several are
+  right, take the earliest.
+- "nobody" means: none of the pictures shows it. "unsure" is a fine answer, too.
+
+**Questions with a rectangle** (workspace *Standard*):
+
+- *Drag the rectangle until it fits* the whole object, hidden parts included. Leave it as it is if it fits. Delete it if
+  there is nothing to fit.
+- *Where is this person here?* The pictures at the left show whom to look for, before and after; where the rectangle
+  lies is a guess. Drag it onto that person, whole. Leave it if it fits already. Delete it if the person cannot be seen
+  there.
 
 When you are through: **Ctrl+S**, then *Menu → Finish the job*.
 
 One object is one person or thing, whole, seen or partly hidden. Reflections, posters, parts of a body and boxes around
-two people are none. "nobody" means: none of the pictures shows it.
+two people are none.
 
 ## The frames behind the cards
 
 {chr(10).join(links)}
 """
+
+
+def _frames_behind(query: Query) -> list[tuple[str, int]]:
+    """The frames of the task that a card is about, with what they show."""
+    if query.between:
+        before, after = query.between
+        return [("frame", query.subject[0].frame), ("before", before.frame), ("after", after.frame)]
+    options = zip(OPTION_LETTERS, query.facing[1], strict=False)
+    return [("frame", query.subject[-1].frame), *((letter, anchor.frame) for letter, anchor in options)]

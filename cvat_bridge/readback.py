@@ -44,17 +44,13 @@ def labels_in_cvat(
                 rows[identity, frame] = (class_of[label.name], box, hidden)
     keys = sorted(rows)
     identities = {identity: number for number, identity in enumerate(sorted({key[0] for key in keys}), start=1)}
-    count = len(keys)
-    return Labels(
-        info=info,
-        track=np.array([identities[identity] for identity, _ in keys], np.int64),
-        frame=np.array([frame for _, frame in keys], np.int64),
-        box=np.array([rows[key][1] for key in keys], np.float64).reshape(count, 4),
+    return Labels.build(
+        info,
+        np.array([identities[identity] for identity, _ in keys], np.int64),
+        np.array([frame for _, frame in keys], np.int64),
+        np.array([rows[key][1] for key in keys], np.float64),
         class_id=np.array([rows[key][0] for key in keys], np.int64),
-        score=np.ones(count),
-        candidate_id=np.full(count, -1, np.int64),
         occluded=np.array([rows[key][2] for key in keys], bool),
-        uncertainty=np.zeros(count),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
+from cvat_bridge.askable import OnShownFrames
 from cvat_bridge.backend import Backend
 from cvat_bridge.diff import deleted_identities
 from cvat_bridge.frames import TaskFrames
@@ -24,8 +25,9 @@ from cvat_bridge.review_desk import ReviewDesk
 from cvat_bridge.server import CvatReader
 from cvat_bridge.wire import Job, Label, Task, User
 from cvat_bridge.writer import CvatWriter
+from spam_model.active.registry import DEFAULT_STRATEGY, create_strategy
 from spam_model.active.session import Session
-from spam_model.active.strategies import DEFAULT_STRATEGY, create_strategy, select
+from spam_model.active.strategies import select
 from spam_model.errors import InputError, ServerError
 from spam_model.storage import labels_to_bytes, read_candidates, write_atomically, write_candidates
 from spam_model.values import Answer, Candidates, Constraints, LabelResult, Labels, Ledger, Query, full_effort
@@ -99,6 +101,11 @@ class Sync:
         options: SyncOptions,
         progress: Progress,
     ) -> None:
+        """
+        Raises:
+            InputError: no strategy of this name, or one that needs more than a result.
+        """
+        self._strategy = OnShownFrames(create_strategy(options.strategy), frames.deleted)
         self._reader = reader
         self._writer = writer
         self._journal = journal
@@ -231,7 +238,7 @@ class Sync:
         rounds = self._journal.rounds()
         resumed = bool(rounds) and rounds[-1].state == "asking"
         if not resumed:
-            queries = select(create_strategy(self._options.strategy), result, session)
+            queries = select(self._strategy, result, session)
             if not queries:
                 return session
             session = session.ask(queries)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from spam_model import __version__
 from spam_model.command_line import build_parser, run
-from spam_model.commands import benchmark, detect, evaluate, fetch_weights, label, train
+from spam_model.commands import benchmark, detect, evaluate, fetch_weights, label, self_train, train
 
 DESCRIPTION = """Label tracks in video with a graph model that knows what it does not know.
 
@@ -19,7 +19,7 @@ typical order:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    commands = (detect, label, evaluate, benchmark, train, fetch_weights)
+    commands = (detect, label, evaluate, benchmark, train, self_train, fetch_weights)
     return run(build_parser("spam-model", DESCRIPTION, commands, __version__), argv)
 
 

@@ -27,6 +27,14 @@ class Rect(NamedTuple):
         width = min(self.w, round(self.h * aspect))
         return Rect(self.x, self.y, max(width, 1), max(min(self.h, round(width / aspect)), 1))
 
+    def below(self, cells: list[Rect], caption: int, gap: int) -> Rect:
+        """What is left of it below cells inside it and their captions."""
+        return self.cut_top(cells[-1].y + cells[-1].h + caption - self.y, gap)[1]
+
+    def right_of(self, cells: list[Rect], gap: int) -> Rect:
+        """What is left of it at the right of cells inside it."""
+        return self.cut_left(max(cell.x + cell.w for cell in cells) - self.x, gap)[1]
+
 
 def grid(count: int, aspect: float, area: Rect, gap: int, caption: int = 0) -> list[Rect]:
     """``count`` equal cells of ``aspect`` (width over height), as large as they can be in ``area``, row by row.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from spam_model.data.clip import Image
-from spam_model.values import Box, Labels
+from spam_model.values import Anchor, Box, Labels
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,19 @@ class CardContext:
     """What the picture may show beside the question: the run's labels, as thin trajectories of other objects."""
 
     labels: Labels | None = None
+
+    def track_of(self, candidate_id: int) -> tuple[Anchor, ...]:
+        """The track that holds this candidate, in time order, filled gaps left out; empty where none does."""
+        labels = self.labels
+        if labels is None:
+            return ()
+        rows = np.flatnonzero(np.isin(labels.track, labels.track[labels.candidate_id == candidate_id]))
+        rows = rows[~labels.occluded[rows]]
+        columns = (labels.candidate_id, labels.frame, labels.box, labels.class_id)
+        return tuple(
+            Anchor(candidate, frame, (x1, y1, x2, y2), class_id)
+            for candidate, frame, (x1, y1, x2, y2), class_id in zip(*(c[rows].tolist() for c in columns), strict=True)
+        )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from cvat_bridge.commands.common import add_server_arguments, fraction, names
 from cvat_bridge.connection import connect
 from cvat_bridge.progress import Progress
 from cvat_bridge.sync import DEFAULT_BUDGET, DEFAULT_ROUNDS, SyncOptions, SyncReport
-from spam_model.active.strategies import DEFAULT_STRATEGY, STRATEGIES
+from spam_model.active.baselines.ensemble import Ensemble
+from spam_model.active.registry import DEFAULT_STRATEGY, STRATEGIES
 from spam_model.command_line import print_json
 
 SETTINGS = ("backend", "detector", "classes", "frame_rate", "min_score")
@@ -35,8 +36,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--reviewer", action="append", default=[], metavar="USER", help="who gets review jobs; repeatable"
     )
+    others = ", ".join(name for name in STRATEGIES if name not in (DEFAULT_STRATEGY, Ensemble.name))
     parser.add_argument(
-        "--strategy", choices=list(STRATEGIES), default=DEFAULT_STRATEGY, help="how questions are chosen"
+        "--strategy",
+        default=DEFAULT_STRATEGY,
+        metavar="NAME",
+        help="how questions are chosen (default: %(default)s, by expected label error removed per click; "
+        f"for comparison: {others}, or a pair of them, BOXES/LINKS)",
     )
     parser.add_argument("--backend", help="local, or the address of a deployed function, http://host:port")
     parser.add_argument("--detector", help="yolov4-tiny, onnx-yolox:FILE or file:DET.TXT (default: yolov4-tiny)")

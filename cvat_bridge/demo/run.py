@@ -143,6 +143,8 @@ class Demo:
         self._say(f"{changes or 'nothing to push'}; {sync.clicks} of {sync.budget_clicks} clicks spent")
         if done.scores:
             self._say("the labels in CVAT: " + ", ".join(f"{name} {done.scores[name]:.1f}" for name in SHOWN_SCORES))
+        for conflict in sync.conflicts:
+            self._say(f"answers contradict each other: {conflict}")
         if sync.phase == "waiting":
             self._say(
                 f"round {sync.round} asks {sync.questions} questions in {sync.waiting_jobs} review jobs "

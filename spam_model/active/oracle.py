@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from spam_model.evaluation.matching import MATCH_IOU, NO_OBJECT, match_to_truth
 from spam_model.geometry import iou_matrix
 from spam_model.values import (
     NOTHING,
@@ -19,42 +19,10 @@ from spam_model.values import (
     Query,
     QueryKind,
 )
-from spam_model.values.candidates import IntArray
 
-MATCH_IOU = 0.5
 REFINE_BELOW_IOU = 0.7
 CLEAR_SHARE = 2 / 3  # of the boxes that a card shows, for a yes; as few the other way for a no
-IGNORED = -2
-NO_OBJECT = -1
-
-
-def match_to_truth(candidates: Candidates, truth: GroundTruth) -> tuple[IntArray, IntArray]:
-    """Each candidate's ground-truth identity and row, by Hungarian matching per frame and class at IoU ≥ 0.5.
-
-    Returns:
-        identity [N], ``NO_OBJECT`` for a false positive and ``IGNORED`` on distractors; truth row [N], -1 for none.
-    """
-    identity = np.full(len(candidates), NO_OBJECT, np.int64)
-    truth_row = np.full(len(candidates), -1, np.int64)
-    order = np.argsort(truth.frame, kind="stable")
-    frames = np.arange(candidates.info.frame_count + 1)
-    truth_start = np.searchsorted(truth.frame[order], frames)
-    candidate_start = np.searchsorted(candidates.frame, frames)
-    for frame in range(candidates.info.frame_count):
-        mine = np.arange(candidate_start[frame], candidate_start[frame + 1])
-        theirs = order[truth_start[frame] : truth_start[frame + 1]]
-        if len(mine) == 0 or len(theirs) == 0:
-            continue
-        overlap = iou_matrix(candidates.box[mine], truth.box[theirs])
-        overlap[candidates.class_id[mine][:, None] != truth.class_id[theirs][None, :]] = 0
-        overlap[overlap < MATCH_IOU] = 0  # before the matching: a pair that is none must not displace one
-        overlap[:, truth.ignored[theirs]] *= 0.5  # a real object goes before a distractor
-        rows, columns = linear_sum_assignment(-overlap)
-        good = overlap[rows, columns] > 0
-        truth_row[mine[rows[good]]] = theirs[columns[good]]
-    hit = truth_row >= 0
-    identity[hit] = np.where(truth.ignored[truth_row[hit]], IGNORED, truth.track[truth_row[hit]])
-    return identity, truth_row
+MAJORITY = 0.5  # of the boxes by which people recognise an object
 
 
 class Oracle:
@@ -70,25 +38,40 @@ class Oracle:
 
     def answer(self, query: Query) -> Answer:
         if query.kind is QueryKind.LOCALIZATION:
-            return self._refine(query)
+            right = self._refine(query)
+            return self._misjudged(query, right) if self._random.random() < self._error_rate else right
         choice = self._validity(query) if query.kind is QueryKind.DETECTION else self._next_occurrence(query)
         if self._random.random() < self._error_rate:
             choice = str(self._random.choice([other for other in query.choices[:-1] if other != choice]))
         return Answer(query.id, choice)
 
-    def _object(self, anchors: Sequence[Anchor]) -> int:
-        """The identity that most of these boxes show; the first of the most frequent."""
-        seen = [self._identity[anchor.candidate_id] for anchor in anchors]
+    def _misjudged(self, query: Query, right: Answer) -> Answer:
+        """A careless answer: the rectangle left as it was, or an object that was there overlooked."""
+        proposal = query.subject[0].box
+        return Answer(query.id, box=proposal) if right.box is None else Answer(query.id, NOTHING)
+
+    def _object(self, anchors: Sequence[Anchor], least: float = 0.0) -> int:
+        """The identity that most of these boxes show, the first of the most frequent; if ``least`` of them do."""
+        seen = [self._seen_at(anchor) for anchor in anchors]
         objects = [identity for identity in seen if identity >= 0]
-        return max(objects, key=objects.count) if objects else NO_OBJECT
+        found = int(max(objects, key=objects.count, default=NO_OBJECT))
+        return found if objects and objects.count(found) >= least * len(seen) else NO_OBJECT
+
+    def _seen_at(self, anchor: Anchor) -> int:
+        """The identity of a candidate; of a drawn box, that of the true box it fits."""
+        if not anchor.is_drawn:
+            return int(self._identity[anchor.candidate_id])
+        rows = np.flatnonzero((self._truth.frame == anchor.frame) & ~self._truth.ignored)
+        overlap = iou_matrix(np.array([anchor.box]), self._truth.box[rows])[0]
+        return int(self._truth.track[rows[overlap.argmax()]]) if overlap.max(initial=0) >= MATCH_IOU else NO_OBJECT
 
     def _shown_by(self, facing: Anchor, around: Sequence[Anchor]) -> int:
-        """The identity of the box that the answer will speak of; where that is no object, of most around it."""
+        """The identity of the box that the answer will speak of; where that is no object, of those around it."""
         identity = self._object((facing,))
-        return identity if identity >= 0 else self._object(around[:RECOGNISED_BY])
+        return identity if identity >= 0 else self._object(around[:RECOGNISED_BY], MAJORITY)
 
     def _validity(self, query: Query) -> str:
-        seen = [self._identity[anchor.candidate_id] >= 0 for anchor in query.shown]
+        seen = [self._seen_at(anchor) >= 0 for anchor in query.shown]
         share = sum(seen) / len(seen)
         return "yes" if share >= CLEAR_SHARE else "no" if share <= 1 - CLEAR_SHARE else "unsure"
 
@@ -96,17 +79,27 @@ class Oracle:
         subject, facing = query.facing
         wanted = self._shown_by(subject, query.subject[::-1])
         if wanted < 0:
-            return "nobody"
+            return "unsure"
         same = [
             (option[0].frame, letter)
             for letter, anchor, option in zip(OPTION_LETTERS, facing, query.options, strict=False)
             if wanted == self._shown_by(anchor, option)
         ]
-        return min(same)[1] if same else "nobody"
+        letters = [letter for _, letter in sorted(same)]
+        return query.expected if query.expected in letters else letters[0] if letters else "nobody"
+
+    def _row_between(self, query: Query) -> int:
+        """The truth's row of the object on both sides of a gap, in the frame asked about; -1 where it is not there."""
+        assert query.between
+        before, after = (self._object((anchor,)) for anchor in query.between)
+        if before != after or before < 0:
+            return -1
+        rows = np.flatnonzero((self._truth.track == before) & (self._truth.frame == query.subject[0].frame))
+        return int(rows[0]) if len(rows) else -1
 
     def _refine(self, query: Query) -> Answer:
         anchor = query.subject[0]
-        row = self._truth_row[anchor.candidate_id]
+        row = self._row_between(query) if query.between else self._truth_row.get(anchor.candidate_id, -1)
         if row < 0 or self._truth.ignored[row]:
             return Answer(query.id, NOTHING)
         true_box = self._truth.box[row]

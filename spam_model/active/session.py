@@ -8,7 +8,11 @@ from functools import cached_property
 from itertools import chain
 
 from spam_model.active.answers import constraints_from
-from spam_model.values import Answer, Constraints, Ledger, Query, QueryKind
+from spam_model.active.beliefs import BELIEVED, believed_choice
+from spam_model.values import Answer, Constraint, Constraints, Ledger, Query, QueryKind
+
+MORE_LIKELY = 0.5
+MOST_VOTES = 3
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Session:
         """Whether this was asked before, in these or nearly these words."""
         if self.ledger.knows(query.id):
             return True
-        if query.kind is not QueryKind.DETECTION:
+        if query.kind is not QueryKind.DETECTION or query.topic is not None:
             return False
         asked = self._asked_about
         shared = Counter(position for anchor in query.subject for position in asked.get(anchor.candidate_id, ()))
@@ -72,6 +76,8 @@ class Session:
     def tell(self, answers: tuple[Answer, ...]) -> Session:
         """Takes answers in; each question counts and costs once, the first answer stands.
 
+        What they make certain enough becomes constraints; after the last round, what they make likelier than not.
+
         Raises:
             InputError: an answer is no choice of its question.
         """
@@ -79,11 +85,46 @@ class Session:
         new: dict[str, Answer] = {}
         for answer in answers:
             if answer.query_id in queries:
+                constraints_from(queries[answer.query_id], answer)  # refuses what is no choice
                 new.setdefault(answer.query_id, answer)
-        said = chain.from_iterable(constraints_from(queries[query_id], answer) for query_id, answer in new.items())
-        return replace(
-            self,
-            constraints=self.constraints.plus(tuple(said)),
-            answers=self.answers + tuple(new.values()),
-            ledger=self.ledger.charge(frozenset(new)),
-        )
+        told = replace(self, answers=self.answers + tuple(new.values()), ledger=self.ledger.charge(frozenset(new)))
+        last = told.round >= told.rounds or told.ledger.left <= 0
+        touched = [queries[query_id] for query_id in new]
+        touched += [query for query in self.doubtful if last]
+        said = chain.from_iterable(told._conclusion(query, MORE_LIKELY if last else BELIEVED) for query in touched)
+        return replace(told, constraints=told.constraints.plus(tuple(said)))
+
+    @property
+    def doubtful(self) -> tuple[Query, ...]:
+        """Questions whose answers so far are not believed: to be put to another person, ``vote`` counted up."""
+        result = []
+        for asked in self._votes.values():
+            votes = self._choices(asked)
+            complete = len(votes) == len(asked) < MOST_VOTES
+            if complete and set(votes) - {"unsure"} and believed_choice(asked[0], votes) is None:
+                result.append(replace(asked[0], vote=len(asked) + 1))
+        return tuple(result)
+
+    @cached_property
+    def _votes(self) -> dict[str, list[Query]]:
+        """Everything asked, the same questions put to several people together."""
+        result: dict[str, list[Query]] = defaultdict(list)
+        for query in self.asked:
+            result[replace(query, vote=1).id].append(query)
+        return result
+
+    @cached_property
+    def _answer_of(self) -> dict[str, Answer]:
+        return {answer.query_id: answer for answer in self.answers}
+
+    def _choices(self, asked: list[Query]) -> list[str]:
+        found = [self._answer_of.get(query.id) for query in asked]
+        return [answer.choice for answer in found if answer]
+
+    def _conclusion(self, query: Query, threshold: float) -> tuple[Constraint, ...]:
+        """Constraints from all that was said to a question."""
+        asked = self._votes[replace(query, vote=1).id]
+        if query.kind is QueryKind.LOCALIZATION:
+            return constraints_from(query, self._answer_of[query.id])
+        choice = believed_choice(asked[0], self._choices(asked), threshold)
+        return constraints_from(asked[0], Answer(asked[0].id, choice)) if choice else ()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Protocol
 
-from spam_model.active.error_per_click import ErrorPerClick
-from spam_model.active.hierarchical_entropy import HierarchicalEntropy
 from spam_model.active.session import Session
-from spam_model.errors import InputError
-from spam_model.values import CLICKS, LabelResult, Query, QueryKind
+from spam_model.values import CLICKS, LabelResult, Query, QueryKind, Topic
 
 
 class Strategy(Protocol):
@@ -17,32 +15,19 @@ class Strategy(Protocol):
 
     name: str
 
-    def rank(self, result: LabelResult) -> Iterable[Query]:
+    def rank(self, result: LabelResult, session: Session | None = None) -> Iterable[Query]:
         """Questions in the order in which they should be asked."""
         ...
 
 
-STRATEGIES: dict[str, type[Strategy]] = {
-    ErrorPerClick.name: ErrorPerClick,
-    HierarchicalEntropy.name: HierarchicalEntropy,
-}
-DEFAULT_STRATEGY = ErrorPerClick.name
 LEAST_VALUE = 1e-9  # the entropy of what people have settled, p = 0 or 1, is not exactly 0
 
 
-def create_strategy(name: str) -> Strategy:
-    """
-    Raises:
-        InputError: no strategy of this name.
-    """
-    if name not in STRATEGIES:
-        raise InputError(f"no strategy is called {name!r}; there are: {', '.join(STRATEGIES)}")
-    return STRATEGIES[name]()
-
-
-def worth_asking(strategy: Strategy, result: LabelResult) -> Iterator[Query]:
+def worth_asking(strategy: Strategy, result: LabelResult, session: Session | None = None) -> Iterator[Query]:
     """The strategy's questions without those whose answer is known."""
-    return (query for query in strategy.rank(result) if query.value > LEAST_VALUE)
+    again = sorted(session.doubtful, key=lambda query: -query.value) if session else []
+    ranked = (query for query in strategy.rank(result, session) if query.value > LEAST_VALUE)
+    return chain(again, ranked)
 
 
 def select(strategy: Strategy, result: LabelResult, session: Session) -> tuple[Query, ...]:
@@ -51,12 +36,13 @@ def select(strategy: Strategy, result: LabelResult, session: Session) -> tuple[Q
     No candidate is the subject of two questions of one kind in a round: the answer to the first may settle the second.
     Rectangles on boxes that may turn out to be no object in this round come last, if clicks are left.
     """
-    return tuple(_affordable(worth_asking(strategy, result), session))
+    return tuple(_affordable(worth_asking(strategy, result, session), session))
 
 
 def _affordable(ranked: Iterable[Query], session: Session) -> Iterator[Query]:
     clicks = session.clicks_this_round
     asked: dict[QueryKind, set[int]] = {kind: set() for kind in QueryKind}
+    offered: set[int] = set()  # candidates that a link question may make valid
     put_off: list[Query] = []
     for query in ranked:
         if clicks <= 0:
@@ -64,7 +50,10 @@ def _affordable(ranked: Iterable[Query], session: Session) -> Iterator[Query]:
         subject = {anchor.candidate_id for anchor in query.subject}
         if query.clicks > clicks or asked[query.kind] & subject or session.is_settled(query):
             continue
+        if query.topic is Topic.MISSED and offered & subject:
+            continue
         asked[query.kind] |= subject
+        offered |= {anchor.candidate_id for option in query.options for anchor in option}
         if query.kind is QueryKind.LOCALIZATION and asked[QueryKind.DETECTION] & subject:
             put_off.append(query)
             continue

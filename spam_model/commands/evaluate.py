@@ -20,7 +20,12 @@ def add_parser(subparsers: Subparsers) -> None:
         description="HOTA, DetA, AssA, LocA, MOTA and IDF1 in percent, IDSW, FP and FN as counts, by TrackEval.",
     )
     parser.add_argument("gt_dir", type=Path, metavar="GT_DIR", help="MOTChallenge folders <seq>/gt/gt.txt")
-    parser.add_argument("pred_dir", type=Path, metavar="PRED_DIR", help="result files <seq>.txt")
+    parser.add_argument(
+        "pred_dir",
+        type=Path,
+        metavar="PRED_DIR",
+        help="result files <seq>.txt (MOTChallenge rows) or <seq>.json (COCO-video)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(run=run)
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spam_model.data.checks import track_order, with_area
 from spam_model.errors import FormatError, InputError
 from spam_model.storage import write_atomically
 from spam_model.values import Candidates, ClipInfo, GroundTruth, Labels
-from spam_model.values.candidates import BoolArray, FloatArray, IntArray
+from spam_model.values.candidates import FloatArray, IntArray
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})
 PEDESTRIAN = 1
 DISTRACTORS = (2, 7, 8, 12)  # person on vehicle, static person, distractor, reflection
 LAST_CLASS = 13
+LARGEST_ID = 2**53  # up to which a float holds every whole number
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ def read_detections(path: Path, info: ClipInfo, min_score: float = 0.1) -> Candi
     table = _read_table(path, info, columns=range(7, 11))
     box = _boxes(table)
     score = scores_to_unit(table[:, 6])
-    solid = _solid(box, path)
-    rows = np.flatnonzero(solid & (score >= min_score))
+    rows = np.flatnonzero(with_area(box, path) & (score >= min_score))
     return Candidates.build(info, _frames(table)[rows], box[rows], score[rows], id=rows)
 
 
@@ -153,9 +154,9 @@ def read_ground_truth(path: Path, info: ClipInfo) -> GroundTruth:
         class_id = np.where(pedestrian | np.isin(kind, DISTRACTORS), 0, -1)
         visibility = np.clip(table[:, 8], 0.0, 1.0)
     box = _boxes(table)
-    rows = np.flatnonzero(kept & _solid(box, path))
+    rows = np.flatnonzero(kept & with_area(box, path))
     track, frame = table[rows, 1].astype(np.int64), _frames(table)[rows]
-    order = _track_order(track, frame, path, rows)
+    order = track_order(track, frame, lambda row: _line(path, rows[row]))
     rows = rows[order]
     return GroundTruth(
         info=info,
@@ -171,40 +172,39 @@ def read_ground_truth(path: Path, info: ClipInfo) -> GroundTruth:
 def read_rows(path: Path, info: ClipInfo) -> Labels:
     """A tracker's result rows ``frame, id, x, y, w, h, score, …`` as labels.
 
-    What such rows cannot say (candidate ids, gaps filled, uncertainty) is −1, false and 0.
+    Of a clip of several classes, column 8 is the class's place in ``info.class_names``, from 1 (as in CVAT's MOT
+    files); −1, or no such column, means the first. What such rows cannot say (candidate ids, gaps filled, uncertainty)
+    is −1, false and 0.
 
     Raises:
         InputError: there is no such file.
-        FormatError: a row cannot be read, lies outside the clip, or a track has two boxes in a frame.
+        FormatError: a row cannot be read, lies outside the clip, names a class that the clip does not have, or a track
+            has two boxes in a frame; the message names its line.
     """
     table = _read_table(path, info, columns=range(7, 11))
     box = _boxes(table)
-    rows = np.flatnonzero(_solid(box, path))
+    rows = np.flatnonzero(with_area(box, path))
     track, frame = table[rows, 1].astype(np.int64), _frames(table)[rows]
-    order = _track_order(track, frame, path, rows)
+    order = track_order(track, frame, lambda row: _line(path, rows[row]))
     rows = rows[order]
-    count = len(rows)
-    return Labels(
-        info=info,
-        track=track[order],
-        frame=frame[order],
-        box=box[rows],
-        class_id=np.zeros(count, np.int64),
-        score=table[rows, 6],
-        candidate_id=np.full(count, -1, np.int64),
-        occluded=np.zeros(count, bool),
-        uncertainty=np.zeros(count),
-    )
+    class_id = _classes(table, path, info)[rows]
+    return Labels.build(info, track[order], frame[order], box[rows], class_id=class_id, score=table[rows, 6])
 
 
 def format_rows(labels: Labels) -> str:
-    """Result rows ``frame,id,x,y,w,h,score,-1,-1,-1``, sorted by frame, then track; boxes to 0.001 px."""
+    """Result rows ``frame,id,x,y,w,h,score,class,-1,-1``, sorted by frame, then track; boxes to 0.001 px.
+
+    ``class`` is −1 where the clip has one class, else its place in ``info.class_names``, from 1.
+    """
+    class_number = labels.class_id + 1 if len(labels.info.class_names) > 1 else np.full(len(labels), -1)
     order = np.lexsort((labels.track, labels.frame))
     x, y = labels.box[order, 0] + 1, labels.box[order, 1] + 1
     width, height = (labels.box[order, 2:] - labels.box[order, :2]).T
-    columns = zip(labels.frame[order] + 1, labels.track[order], x, y, width, height, labels.score[order], strict=True)
+    frame, track, score = labels.frame[order] + 1, labels.track[order], labels.score[order]
+    columns = zip(frame, track, x, y, width, height, score, class_number[order], strict=True)
     return "".join(
-        f"{frame},{track},{x:.3f},{y:.3f},{w:.3f},{h:.3f},{s:.4f},-1,-1,-1\n" for frame, track, x, y, w, h, s in columns
+        f"{frame},{track},{x:.3f},{y:.3f},{w:.3f},{h:.3f},{s:.4f},{c},-1,-1\n"
+        for frame, track, x, y, w, h, s, c in columns
     )
 
 
@@ -237,7 +237,8 @@ def _read_table(path: Path, info: ClipInfo, columns: Sequence[int]) -> FloatArra
         number = next(i for i, row in enumerate(rows, start=1) if not all(_is_number(cell) for cell in row))
         raise FormatError(f"{path}, line {number}: not a row of numbers: {lines[number - 1]!r}") from error
     _require(np.isfinite(table).all(axis=1), path, "a value is not a finite number")
-    _require(np.equal(table[:, :2], np.round(table[:, :2])).all(axis=1), path, "frame and id must be whole numbers")
+    whole = np.equal(table[:, :2], np.round(table[:, :2])) & (np.abs(table[:, :2]) <= LARGEST_ID)
+    _require(whole.all(axis=1), path, "frame and id must be whole numbers")
     in_clip = (table[:, 0] >= 1) & (table[:, 0] <= info.frame_count)
     _require(in_clip, path, f"the frame is outside 1 … {info.frame_count}, the length of {info.name!r}")
     return table
@@ -255,7 +256,11 @@ def _require(good: ArrayLike, path: Path, message: str) -> None:
     """``good`` is [N] bool, one per line."""
     bad = np.flatnonzero(~np.asarray(good, dtype=bool))
     if len(bad):
-        raise FormatError(f"{path}, line {bad[0] + 1}: {message}")
+        raise FormatError(f"{_line(path, bad[0])}: {message}")
+
+
+def _line(path: Path, row: int) -> str:
+    return f"{path}, line {row + 1}"
 
 
 def _frames(table: FloatArray) -> IntArray:
@@ -267,20 +272,11 @@ def _boxes(table: FloatArray) -> FloatArray:
     return np.concatenate([corner, corner + table[:, 4:6]], axis=1)
 
 
-def _solid(box: FloatArray, path: Path) -> BoolArray:
-    solid = (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1])
-    if not solid.all():
-        log.warning("%s: %d rows without an area left out", path, int((~solid).sum()))
-    return solid
-
-
-def _track_order(track: IntArray, frame: IntArray, path: Path, rows: IntArray) -> IntArray:
-    """The rows' order by track, then frame."""
-    order = np.lexsort((frame, track))
-    twice = (np.diff(track[order]) == 0) & (np.diff(frame[order]) == 0)
-    if twice.any():
-        row = order[1:][twice][0]
-        raise FormatError(
-            f"{path}, line {rows[row] + 1}: track {track[row]} has a second box in frame {frame[row] + 1}"
-        )
-    return order
+def _classes(table: FloatArray, path: Path, info: ClipInfo) -> IntArray:
+    """[N], from column 8 of a result file."""
+    if table.shape[1] < 8 or len(info.class_names) == 1:
+        return np.zeros(len(table), np.int64)
+    number = table[:, 7]
+    count = len(info.class_names)
+    _require(np.isin(number, [-1, *range(1, count + 1)]), path, f"the class (column 8) must be 1 … {count}, or -1")
+    return np.maximum(number.astype(np.int64) - 1, 0)

@@ -54,7 +54,7 @@ class Evaluation:
 
 def evaluate(truth: GroundTruth, labels: Labels) -> Scores:
     """Scores of one sequence."""
-    return _scores(_results(truth, labels))
+    return _scores(measure(truth, labels))
 
 
 def evaluate_many(pairs: dict[str, tuple[GroundTruth, Labels]]) -> Evaluation:
@@ -63,9 +63,23 @@ def evaluate_many(pairs: dict[str, tuple[GroundTruth, Labels]]) -> Evaluation:
     Raises:
         ValueError: there is no sequence.
     """
-    if not pairs:
+    return combine({name: measure(truth, labels) for name, (truth, labels) in pairs.items()})
+
+
+def measure(truth: GroundTruth, labels: Labels) -> Result:
+    """TrackEval's result of one sequence, by metric: what ``combine`` needs, wherever it was measured."""
+    data = metric_data(truth, labels)
+    return {metric.get_name(): metric.eval_sequence(data) for metric in _metrics()}
+
+
+def combine(results: dict[str, Result]) -> Evaluation:
+    """Scores of each sequence and of all together, from what ``measure`` gave.
+
+    Raises:
+        ValueError: there is no sequence.
+    """
+    if not results:
         raise ValueError("nothing to evaluate")
-    results = {name: _results(truth, labels) for name, (truth, labels) in pairs.items()}
     combined = {
         metric.get_name(): metric.combine_sequences(
             {name: result[metric.get_name()] for name, result in results.items()}
@@ -78,11 +92,6 @@ def evaluate_many(pairs: dict[str, tuple[GroundTruth, Labels]]) -> Evaluation:
 def _metrics() -> tuple[Any, ...]:
     quiet = {"PRINT_CONFIG": False}
     return HOTA(), CLEAR(dict(quiet)), Identity(dict(quiet))
-
-
-def _results(truth: GroundTruth, labels: Labels) -> Result:
-    data = metric_data(truth, labels)
-    return {metric.get_name(): metric.eval_sequence(data) for metric in _metrics()}
 
 
 def _scores(result: Result) -> Scores:

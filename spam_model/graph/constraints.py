@@ -5,14 +5,14 @@ Neither side of a contradiction is in force until a person settles it, so that t
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from spam_model.geometry import iou_matrix
-from spam_model.values import Anchor, Box, Candidates, Constraint, ConstraintKind, Constraints
+from spam_model.values import Anchor, Box, Candidates, Constraint, ConstraintKind, Constraints, Source
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 SAME_BOX_IOU = 0.5
@@ -50,6 +50,7 @@ class ResolvedConstraints:
 def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstraints:
     """Anchors every constraint to a row, then sets contradictions aside.
 
+    A box that was rejected together with its whole track, and is named as an object elsewhere, stays; that is reported.
     A contradiction is: a candidate accepted and rejected; two corrected boxes for one candidate; a link from a rejected
     candidate; a must-link between two classes; a chain of must-links that holds a cannot-link or two boxes of one
     frame (then the links on the paths between the two are set aside, the rest of the chain stays).
@@ -58,7 +59,8 @@ def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstra
     conflicts: set[str] = set()
 
     corrections: dict[int, set[Box]] = defaultdict(set)
-    accepted, plainly_accepted, rejected = set[int](), set[int](), set[int]()
+    accepted, plainly_accepted, rejected, singly_rejected = set[int](), set[int](), set[int](), set[int]()
+    rejections = Counter(item.query_id for item in rows_of if item.kind is ConstraintKind.REJECT)
     must, cannot = set[Pair](), set[Pair]()
     for item, rows in rows_of.items():
         match item.kind:
@@ -67,6 +69,8 @@ def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstra
                 plainly_accepted.add(rows[0])
             case ConstraintKind.REJECT:
                 rejected.add(rows[0])
+                if rejections[item.query_id] == 1 or not item.query_id:
+                    singly_rejected.add(rows[0])
             case ConstraintKind.BOX:
                 accepted.add(rows[0])
                 corrections[rows[0]].add(_box_of(item))
@@ -77,6 +81,11 @@ def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstra
 
     def name(row: int) -> str:
         return f"candidate {candidates.id[row]} (frame {candidates.frame[row]})"
+
+    named = accepted | corrections.keys() | {row for pair in must for row in pair}
+    for row in sorted(named & rejected - singly_rejected):
+        conflicts.add(f"{name(row)} was rejected with its whole track, but is named as an object: it stays")
+        rejected.discard(row)
 
     for row in rejected & corrections.keys():  # a drawn box implies an accept only where nobody said no
         if row not in plainly_accepted:
@@ -138,6 +147,28 @@ def resolve(candidates: Candidates, constraints: Constraints) -> ResolvedConstra
     return replace(result, in_force=_restated(candidates, result))
 
 
+def with_drawn_boxes(candidates: Candidates, constraints: Constraints) -> Candidates:
+    """The candidates and the boxes that people drew where there was none."""
+    drawn: dict[int, Constraint] = {}
+    for item in sorted(constraints.of_kind(ConstraintKind.BOX), key=repr):
+        if item.first.is_drawn and 0 <= item.first.frame < candidates.info.frame_count:
+            drawn.setdefault(item.first.candidate_id, item)
+    new = [drawn[id] for id in sorted(drawn.keys() - set(candidates.id.tolist()))]
+    if not new:
+        return candidates
+    anchors = [item.first for item in new]
+    return Candidates.build(
+        candidates.info,
+        np.append(candidates.frame, [anchor.frame for anchor in anchors]),
+        np.concatenate([candidates.box, [_box_of(item) for item in new]]),
+        np.append(candidates.score, np.ones(len(new))),
+        class_id=np.append(candidates.class_id, [anchor.class_id for anchor in anchors]),
+        embedding=np.pad(candidates.embedding, ((0, len(new)), (0, 0))),
+        source=np.append(candidates.source, [Source.PERSON] * len(new)),
+        id=np.append(candidates.id, [anchor.candidate_id for anchor in anchors]),
+    )
+
+
 def _anchor_all(
     candidates: Candidates, constraints: Constraints
 ) -> tuple[dict[Constraint, tuple[int, ...]], tuple[Constraint, ...]]:
@@ -159,6 +190,8 @@ def _anchor_all(
 
 def _row(candidates: Candidates, anchor: Anchor, row_of_id: dict[int, int], corrected: dict[int, list[Box]]) -> int:
     """By id where the box is still the same (detected or corrected), else the best overlap in the frame, else -1."""
+    if anchor.is_drawn:
+        return row_of_id.get(anchor.candidate_id, -1)
     box = np.array([anchor.box], np.float64)
     row = row_of_id.get(anchor.candidate_id, -1)
     if row >= 0 and candidates.frame[row] == anchor.frame and candidates.class_id[row] == anchor.class_id:

@@ -6,12 +6,14 @@ magnitude, so that left and right are alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from spam_model.graph.gating import appearance, edge_cost, mid_gap_residual, pair_height, rank_within
+from spam_model.graph.gating import appearance, edge_cost, facing, mid_gap_residual, pair_height, rank_within
 from spam_model.graph.scene import Scene
 from spam_model.graph.states import HEAD, TAIL, Tracklets
-from spam_model.values.candidates import FloatArray, IntArray
+from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 EDGE_FEATURES = (
     "log gap", "gap", "overlap",
@@ -25,7 +27,7 @@ EDGE_FEATURES = (
 )  # fmt: skip
 NODE_FEATURES = (
     "log boxes", "log duration", "occupancy", "mean score", "best score", "head score", "tail score",
-    "log height", "log aspect", "head border", "tail border",
+    "log height", "log aspect against the usual", "head border", "tail border",
     "head speed x", "head speed y", "tail speed x", "tail speed y",
     "log time to clip start", "log time to clip end",
 )  # fmt: skip
@@ -48,14 +50,14 @@ def node_features(scene: Scene, nodes: Tracklets, clip_length: int) -> FloatArra
         nodes.best_score,
         *nodes.end_score.T,
         nodes.geometry[:, :, 2].mean(axis=1) - np.log(scene.image_height),
-        (nodes.geometry[:, :, 2] - nodes.geometry[:, :, 3]).mean(axis=1),
+        (nodes.geometry[:, :, 2] - nodes.geometry[:, :, 3]).mean(axis=1) - scene.usual_aspect[nodes.class_id],
         *np.clip(nodes.border, -0.5, 3.0).T,
         *speed[:, HEAD].T,
         *speed[:, TAIL].T,
         np.log(1 / rate + (nodes.frame[:, HEAD] - clip_start) / rate),
         np.log(1 / rate + (clip_end - nodes.frame[:, TAIL]) / rate),
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return as_rows(columns)
 
 
 def edge_features(scene: Scene, nodes: Tracklets, edge: IntArray) -> FloatArray:
@@ -64,21 +66,21 @@ def edge_features(scene: Scene, nodes: Tracklets, edge: IntArray) -> FloatArray:
     frames = nodes.frame[future, HEAD] - nodes.frame[past, TAIL]
     gap = np.maximum(frames, 0) / scene.frame_rate
     height = pair_height(nodes, edge)[:, None]
-    jump = nodes.geometry[future, HEAD] - nodes.geometry[past, TAIL]  # [E, 4]
+    here, there = facing(nodes.geometry, past, TAIL), facing(nodes.geometry, future, HEAD)  # [E, 4]
+    position = facing(nodes.position, past, TAIL), facing(nodes.position, future, HEAD)  # [E, windows, 4]
+    velocity = facing(nodes.velocity, past, TAIL), facing(nodes.velocity, future, HEAD)
+    jump = there - here
     shift = jump[:, :2] / height
     residual = mid_gap_residual(nodes, edge, gap)  # [E, windows, 4]
     short, long = np.abs(residual[:, 0, :2]) / height, np.abs(residual[:, 1, :2]) / height
     flight = gap[:, None]
-    forward = nodes.geometry[future, HEAD, :2] - (
-        nodes.position[past, TAIL, 1, :2] + nodes.velocity[past, TAIL, 1, :2] * flight
-    )
-    backward = nodes.geometry[past, TAIL, :2] - (
-        nodes.position[future, HEAD, 1, :2] - nodes.velocity[future, HEAD, 1, :2] * flight
-    )
-    out_velocity = nodes.velocity[past, TAIL, 0, :2] / height
-    in_velocity = nodes.velocity[future, HEAD, 0, :2] / height
-    speeds = np.linalg.norm(out_velocity, axis=1) * np.linalg.norm(in_velocity, axis=1)
+    forward = there[:, :2] - (position[0][:, 1, :2] + velocity[0][:, 1, :2] * flight)
+    backward = here[:, :2] - (position[1][:, 1, :2] - velocity[1][:, 1, :2] * flight)
+    out_velocity, in_velocity = velocity[0][:, 0, :2] / height, velocity[1][:, 0, :2] / height
+    speeds = np.hypot(*out_velocity.T) * np.hypot(*in_velocity.T)
+    half_step = np.where(np.arange(4) < 2, flight / 2, 0.0)  # [E, 4]
     cost = edge_cost(scene, nodes, edge)
+    of_past, of_future = rank_within(past, cost), rank_within(future, cost)
     columns = [
         np.log(1e-2 + gap),
         np.minimum(gap, 6.0),
@@ -90,57 +92,55 @@ def edge_features(scene: Scene, nodes: Tracklets, edge: IntArray) -> FloatArray:
         np.abs(jump[:, 3]),
         *_log_magnitude(short).T,
         *_log_magnitude(long).T,
-        *_log_magnitude(np.stack([np.linalg.norm(v / height, axis=1) for v in (forward, backward)])),
-        giou(nodes.geometry[past, TAIL], nodes.geometry[future, HEAD]),
-        _motion_giou(nodes, edge, gap),
-        np.log(0.05 + np.linalg.norm(in_velocity - out_velocity, axis=1)),
+        *(_log_magnitude(np.hypot(*(offset / height).T)) for offset in (forward, backward)),
+        giou(here, there),
+        giou(position[0][:, 0] + velocity[0][:, 0] * half_step, position[1][:, 0] - velocity[1][:, 0] * half_step),
+        np.log(0.05 + np.hypot(*(in_velocity - out_velocity).T)),
         (in_velocity * out_velocity).sum(axis=1) / (speeds + 0.01),
         np.abs(residual[:, 1, 2]),
         *appearance(scene, nodes, edge),
-        np.log1p(rank_within(past, cost)),
-        np.log1p(rank_within(future, cost)),
-        _margin(past, cost),
-        _margin(future, cost),
+        np.log1p(of_past),
+        np.log1p(of_future),
+        _margin(past, cost, of_past),
+        _margin(future, cost, of_future),
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return as_rows(columns)
+
+
+def as_rows(columns: Sequence[FloatArray | IntArray | BoolArray]) -> FloatArray:
+    """F columns [K] -> [K, F] float32."""
+    return np.stack([column.astype(np.float32) for column in columns]).T.copy()
 
 
 def giou(first: FloatArray, second: FloatArray) -> FloatArray:
     """Generalised IoU of boxes given as bottom centre, log height, log width. [E, 4] × [E, 4] -> [E] in (-1, 1]."""
-    low_a, high_a = _corners(first)
-    low_b, high_b = _corners(second)
-    shared = np.prod(np.maximum(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0.0), axis=1)
-    hull = np.prod(np.maximum(high_a, high_b) - np.minimum(low_a, low_b), axis=1)
-    union = np.prod(high_a - low_a, axis=1) + np.prod(high_b - low_b, axis=1) - shared
+    left_a, right_a, top_a, bottom_a = _sides(first)
+    left_b, right_b, top_b, bottom_b = _sides(second)
+    width = np.minimum(right_a, right_b) - np.maximum(left_a, left_b)
+    height = np.minimum(bottom_a, bottom_b) - np.maximum(top_a, top_b)
+    shared = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    hull = (np.maximum(right_a, right_b) - np.minimum(left_a, left_b)) * (
+        np.maximum(bottom_a, bottom_b) - np.minimum(top_a, top_b)
+    )
+    union = (right_a - left_a) * (bottom_a - top_a) + (right_b - left_b) * (bottom_b - top_b) - shared
     return np.asarray(shared / union - (hull - union) / hull)
 
 
-def _corners(geometry: FloatArray) -> tuple[FloatArray, FloatArray]:
-    height, width = np.exp(geometry[:, 2]), np.exp(geometry[:, 3])
+def _sides(geometry: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Left, right, top and bottom, each [E]."""
+    half = np.exp(geometry[:, 3]) / 2
     x, bottom = geometry[:, 0], geometry[:, 1]
-    return np.stack([x - width / 2, bottom - height], axis=1), np.stack([x + width / 2, bottom], axis=1)
-
-
-def _motion_giou(nodes: Tracklets, edge: IntArray, gap: FloatArray) -> FloatArray:
-    """GIoU of the boxes at both ends, moved to the middle of the gap by the short fit. [E]."""
-    past, future = edge
-    step = np.where(np.arange(4) < 2, gap[:, None] / 2, 0.0)  # [E, 4]
-    ahead = nodes.position[past, TAIL, 0] + nodes.velocity[past, TAIL, 0] * step
-    behind = nodes.position[future, HEAD, 0] - nodes.velocity[future, HEAD, 0] * step
-    return giou(ahead, behind)
+    return x - half, x + half, bottom - np.exp(geometry[:, 2]), bottom
 
 
 def _log_magnitude(value: FloatArray) -> FloatArray:
     return np.asarray(np.log(_EPS + np.minimum(np.abs(value), 50.0)))
 
 
-def _margin(group: IntArray, cost: FloatArray) -> FloatArray:
+def _margin(group: IntArray, cost: FloatArray, rank: IntArray) -> FloatArray:
     """How much cheaper (negative) or dearer the edge is than the best rival at the same node, within ±3. [E]."""
-    if len(cost) == 0:
-        return np.zeros(0)
-    count = int(group.max()) + 1
+    count = int(group.max(initial=-1)) + 1
     best, second = np.full(count, np.inf), np.full(count, np.inf)
-    rank = rank_within(group, cost)
     best[group[rank == 0]] = cost[rank == 0]
     second[group[rank == 1]] = cost[rank == 1]
     rival = np.where(rank == 0, second[group], best[group])

@@ -14,7 +14,7 @@ import numpy as np
 
 from spam_model.graph.scene import Scene
 from spam_model.graph.states import HEAD, TAIL, Tracklets
-from spam_model.values.candidates import FloatArray, IntArray
+from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ _REACH = np.array([0.45, 0.45])  # heights at Δt = 0, x and y
 _SPEED = np.array([3.0, 0.9])  # heights per second
 _LONGEST_FLIGHT = 3.0  # s, beyond it the reach grows no more
 _LOG_SIZE = 0.8  # largest |log height ratio|
-_BLOCK = 2_000_000  # pairs held at a time
+_BUCKETS = 8  # of time, over the longest gap
+_BLOCK = 100_000  # pairs held at a time, few enough to stay in the cache
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,10 @@ def propose_edges(scene: Scene, nodes: Tracklets, rule: LevelRule, max_edges: in
     Args:
         max_edges: the cheapest edges are kept, with a warning, where there are more.
     """
-    blocks = [_gate(scene, nodes, rule, first, second) for first, second in _search(scene, nodes, rule)]
-    edge = np.concatenate([np.zeros((2, 0), np.int64), *blocks], axis=1)
-    cost = edge_cost(scene, nodes, edge)
-    mutual = (rank_within(edge[0], cost) < NEIGHBOURS) & (rank_within(edge[1], cost) < NEIGHBOURS)
-    edge, cost = edge[:, mutual], cost[mutual]
+    gate = _Gate(scene, nodes, rule)
+    pairs = [gate.passing(past, future) for past, future in _search(scene, nodes, rule)]
+    edge = sorted_edges(np.concatenate([np.zeros((2, 0), np.int64), *pairs], axis=1), len(nodes))
+    edge = edge[:, _among_the_cheapest(scene, nodes, edge)]
     if edge.shape[1] > max_edges:
         logger.warning(
             "%d association hypotheses in clips of %d frames, the cheapest %d are kept; "
@@ -62,8 +62,27 @@ def propose_edges(scene: Scene, nodes: Tracklets, rule: LevelRule, max_edges: in
             rule.clip_length,
             max_edges,
         )
-        edge = edge[:, np.argsort(cost, kind="stable")[:max_edges]]
-    return edge[:, np.lexsort((edge[1], edge[0]))]
+        cost = edge_cost(scene, nodes, edge)
+        edge = edge[:, np.sort(np.argsort(cost, kind="stable")[:max_edges])]
+    return edge
+
+
+def sorted_edges(edge: IntArray, count: int) -> IntArray:
+    """By past node, then future node; nodes 0 … count - 1. [2, E] -> [2, E]."""
+    return np.stack(np.divmod(np.sort(edge[0] * count + edge[1]), max(count, 1)))
+
+
+def _among_the_cheapest(scene: Scene, nodes: Tracklets, edge: IntArray) -> BoolArray:
+    """Which edges are among the ten cheapest of both their nodes. [E]."""
+    crowded = [np.bincount(side, minlength=1)[side] > NEIGHBOURS for side in edge]  # the others need no rank
+    kept = np.ones(edge.shape[1], bool)
+    contested = np.flatnonzero(crowded[0] | crowded[1])
+    cost = np.zeros(len(kept))
+    cost[contested] = edge_cost(scene, nodes, edge[:, contested])
+    for side, many in zip(edge, crowded, strict=True):
+        rows = np.flatnonzero(many)
+        kept[rows] &= rank_within(side[rows], cost[rows]) < NEIGHBOURS
+    return kept
 
 
 def edge_cost(scene: Scene, nodes: Tracklets, edge: IntArray) -> FloatArray:
@@ -71,26 +90,32 @@ def edge_cost(scene: Scene, nodes: Tracklets, edge: IntArray) -> FloatArray:
     past, future = edge
     height = pair_height(nodes, edge)
     gap = np.maximum(nodes.frame[future, HEAD] - nodes.frame[past, TAIL], 0) / scene.frame_rate
-    jump = nodes.geometry[future, HEAD] - nodes.geometry[past, TAIL]  # [E, 4]
+    jump = facing(nodes.geometry, future, HEAD) - facing(nodes.geometry, past, TAIL)  # [E, 4]
     residual = mid_gap_residual(nodes, edge, gap)  # [E, windows, 4]
-    distances = [np.hypot(jump[:, 0], jump[:, 1]), *np.hypot(residual[..., 0], residual[..., 1]).T]
-    motion = np.minimum.reduce(distances) / height / (0.1 + gap)
+    distance = np.hypot(jump[:, 0], jump[:, 1])
+    for k in range(residual.shape[1]):
+        np.minimum(distance, np.hypot(residual[:, k, 0], residual[:, k, 1]), out=distance)
     quantile, _ = appearance(scene, nodes, edge)
-    return np.asarray(np.log(0.05 + motion) + 2.0 * np.abs(residual[:, 0, 2]) + quantile)
+    return np.asarray(np.log(0.05 + distance / height / (0.1 + gap)) + 2.0 * np.abs(residual[:, 0, 2]) + quantile)
+
+
+def facing(states: FloatArray, node: IntArray, end: int) -> FloatArray:
+    """The states [V, 2, …] of these nodes at this end. [E] -> [E, …]."""
+    return np.take(states[:, end], node, axis=0)  # several times faster than states[node, end]
 
 
 def pair_height(nodes: Tracklets, edge: IntArray) -> FloatArray:
     """Geometric mean height at the two ends that face each other, px. [E]."""
-    return np.asarray(np.exp((nodes.geometry[edge[0], TAIL, 2] + nodes.geometry[edge[1], HEAD, 2]) / 2))
+    half = np.exp(nodes.geometry[:, :, 2] / 2)  # [V, 2]
+    return np.asarray(np.take(half[:, TAIL], edge[0]) * np.take(half[:, HEAD], edge[1]))
 
 
 def mid_gap_residual(nodes: Tracklets, edge: IntArray, gap: FloatArray) -> FloatArray:
     """Both ends moved to the middle of the gap (s), their difference; sizes are not extrapolated. [E, windows, 4]."""
     past, future = edge
     step = np.where(np.arange(4) < 2, gap[:, None] / 2, 0.0)[:, None]  # [E, 1, 4]
-    ahead = nodes.position[past, TAIL] + nodes.velocity[past, TAIL] * step
-    behind = nodes.position[future, HEAD] - nodes.velocity[future, HEAD] * step
-    return np.asarray(behind - ahead)
+    speeds = facing(nodes.velocity, past, TAIL) + facing(nodes.velocity, future, HEAD)
+    return np.asarray(facing(nodes.position, future, HEAD) - facing(nodes.position, past, TAIL) - speeds * step)
 
 
 def appearance(scene: Scene, nodes: Tracklets, edge: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -105,56 +130,78 @@ def appearance(scene: Scene, nodes: Tracklets, edge: IntArray) -> tuple[FloatArr
 
 def rank_within(group: IntArray, cost: FloatArray) -> IntArray:
     """Position of each item among those of its group, the cheapest 0; ties by order. [E] -> [E]."""
-    order = np.lexsort((cost, group))
+    count = len(group)
+    by_cost = np.argsort(cost, kind="stable")
+    order = by_cost[np.sort(group[by_cost] * count + np.arange(count)) % max(count, 1)]  # by group, then cost
     ordered = group[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    rank = np.empty(len(group), np.int64)
-    rank[order] = np.arange(len(group)) - np.repeat(starts, np.diff(starts, append=len(group)))
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(count) - np.repeat(starts, np.diff(starts, append=count))
     return rank
 
 
 def _search(scene: Scene, nodes: Tracklets, rule: LevelRule) -> Iterator[tuple[IntArray, IntArray]]:
-    """Blocks of pairs close in time bucket and x: a superset of what the gate lets through."""
+    """Blocks of pairs close in time and x: a superset of what the gate lets through.
+
+    Heads are sorted by bucket of time, class and x. For each lag in buckets there is a longest gap, hence a reach, and
+    the heads within it of a tail are neighbours in that order.
+    """
     if len(nodes) < 2:
         return
-    bucket_length = min(rule.clip_length, rule.longest_gap)
-    whole_clips = bucket_length == rule.clip_length
+    span = min(rule.clip_length, rule.longest_gap)
+    step = max(1, span // _BUCKETS)  # frames
+    head, tail = nodes.frame[:, HEAD], nodes.frame[:, TAIL]
+    x_head, x_tail = nodes.geometry[:, HEAD, 0], nodes.geometry[:, TAIL, 0]
+    height = np.exp(nodes.geometry[:, TAIL, 2] + _LOG_SIZE / 2)  # h of the pair is at most h_past e^0.4
     classes = int(nodes.class_id.max()) + 1
-    reach = np.minimum(bucket_length / scene.frame_rate, _LONGEST_FLIGHT) * _SPEED[0] + _REACH[0]
-    radius = reach * np.exp(nodes.geometry[:, TAIL, 2] + _LOG_SIZE / 2)  # h of the pair is at most h_past e^0.4
+    farthest = (_REACH[0] + _SPEED[0] * min(span / scene.frame_rate, _LONGEST_FLIGHT)) * height
+    low = min(x_head.min(), (x_tail - farthest).min())
+    width = max(x_head.max(), (x_tail + farthest).max()) - low + 1.0
 
-    def key_group(frame: IntArray, offset: int) -> IntArray:
-        return np.asarray((frame // bucket_length + offset) * classes + nodes.class_id)
-
-    group = key_group(nodes.frame[:, HEAD], 0)
-    x = nodes.geometry[:, HEAD, 0]
-    low = min(x.min(), (nodes.geometry[:, TAIL, 0] - radius).min())
-    span = max(x.max(), (nodes.geometry[:, TAIL, 0] + radius).max()) - low + 1.0
-    key = group * span + (x - low)
+    key = (head // step * classes + nodes.class_id) * width + (x_head - low)
     order = np.argsort(key, kind="stable")
-    centre = nodes.geometry[:, TAIL, 0] - low
-    for offset in (0,) if whole_clips else (-1, 0, 1):
-        base = key_group(nodes.frame[:, TAIL], offset) * span + centre
-        begin, end = np.searchsorted(key[order], [base - radius, base + radius])
+    key = key[order]
+    base = (tail // step * classes + nodes.class_id) * width + (x_tail - low)
+    near_in_memory = np.argsort(base, kind="stable")
+    clip_start = tail // rule.clip_length * rule.clip_length
+    for lag in range((1 - rule.overlap) // step, (span - 1) // step + 2):
+        gap = min((lag + 1) * step - 1, span) / scene.frame_rate
+        radius = (_REACH[0] + _SPEED[0] * min(max(gap, 0.0), _LONGEST_FLIGHT)) * height
+        begins = (tail // step + lag) * step  # of the bucket
+        in_clip = (begins < clip_start + rule.clip_length) & (begins + step > clip_start)
+        past = near_in_memory[in_clip[near_in_memory]]
+        middle = base[past] + lag * classes * width
+        begin, end = np.searchsorted(key, middle - radius[past]), np.searchsorted(key, middle + radius[past])
         total = np.cumsum(end - begin)
-        for rows in np.split(np.arange(len(nodes)), np.searchsorted(total, np.arange(_BLOCK, total[-1], _BLOCK))):
+        cuts = np.searchsorted(total, np.arange(_BLOCK, total[-1] if len(total) else 0, _BLOCK))
+        for rows in np.split(np.arange(len(past)), cuts):
             count = end[rows] - begin[rows]
-            first = np.repeat(rows, count)
-            within = np.arange(len(first)) - np.repeat(np.cumsum(count) - count, count)
-            yield first, order[np.repeat(begin[rows], count) + within]
+            within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+            yield np.repeat(past[rows], count), order[np.repeat(begin[rows], count) + within]
 
 
-def _gate(scene: Scene, nodes: Tracklets, rule: LevelRule, past: IntArray, future: IntArray) -> IntArray:
-    """The pairs that pass, [2, E]."""
-    frames = nodes.frame[future, HEAD] - nodes.frame[past, TAIL]
-    keep = (frames > -rule.overlap) & (frames <= rule.longest_gap) & (past != future)
-    keep &= nodes.frame[past, HEAD] // rule.clip_length == nodes.frame[future, TAIL] // rule.clip_length
-    if rule.overlap:  # an overlap of two tails, not one tracklet beside the other
-        keep &= nodes.frame[future, HEAD] > nodes.frame[past, HEAD]
-        keep &= nodes.frame[future, TAIL] > nodes.frame[past, TAIL]
-    past, future, frames = past[keep], future[keep], frames[keep]
-    jump = np.abs(nodes.geometry[future, HEAD] - nodes.geometry[past, TAIL])  # [E, 4]
-    flight = np.clip(frames / scene.frame_rate, 0.0, _LONGEST_FLIGHT)[:, None]
-    height = pair_height(nodes, np.stack([past, future]))[:, None]
-    near = (jump[:, :2] <= (_REACH + _SPEED * flight) * height).all(axis=1) & (jump[:, 2] <= _LOG_SIZE)
-    return np.stack([past[near], future[near]])
+class _Gate:
+    """What lets a pair pass, its numbers laid out by column: the pairs are many."""
+
+    def __init__(self, scene: Scene, nodes: Tracklets, rule: LevelRule) -> None:
+        self._rule = rule
+        self._flight = np.clip(np.arange(rule.longest_gap + 1) / scene.frame_rate, 0.0, _LONGEST_FLIGHT)  # s
+        self._first, self._last = nodes.frame.T.copy()
+        self._head, self._tail = (nodes.geometry[:, end, :3].T.copy() for end in (HEAD, TAIL))  # [3, V]
+        self._half = np.exp(nodes.geometry[:, :, 2].T / 2)  # [2, V] roots of the heights
+
+    def passing(self, past: IntArray, future: IntArray) -> IntArray:
+        """The pairs that pass, [2, E]."""
+        rule, first, last = self._rule, self._first, self._last
+        frames = first[future] - last[past]
+        keep = (frames > -rule.overlap) & (frames <= rule.longest_gap)
+        if rule.overlap:  # an overlap of two tails, not one tracklet beside the other
+            keep &= (first[future] > first[past]) & (last[future] > last[past])
+        past, future, frames = past[keep], future[keep], frames[keep]
+        height = self._half[TAIL, past] * self._half[HEAD, future]
+        flight = self._flight[np.maximum(frames, 0)]
+        near = np.abs(self._head[0, future] - self._tail[0, past]) <= (_REACH[0] + _SPEED[0] * flight) * height
+        near &= np.abs(self._head[1, future] - self._tail[1, past]) <= (_REACH[1] + _SPEED[1] * flight) * height
+        near &= np.abs(self._head[2, future] - self._tail[2, past]) <= _LOG_SIZE
+        near &= first[past] // rule.clip_length == last[future] // rule.clip_length
+        return np.stack([past[near], future[near]])

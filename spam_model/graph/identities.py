@@ -14,35 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from spam_model.graph.constraints import ResolvedConstraints
-from spam_model.graph.states import HEAD, TAIL
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
-
-LIKELY = 0.5  # probability from which the matching takes a link
-
-
-def direct_links(edge: IntArray, must: BoolArray, probability: FloatArray, frame: IntArray) -> BoolArray:
-    """Demanded links between tracklets that follow each other directly, as far as the network can tell. [E] -> [E].
-
-    People say that two tracklets are one object, not that it was nowhere in between. Where the network sees a likely
-    tracklet in between, at either end, the link must not take the place of the one that leads there: it is left to a
-    later level, or to the last pass.
-
-    Args:
-        must: [E], edges that people demand.
-        probability: [E], of the network.
-        frame: [V, 2], first and last frame of each node.
-    """
-    direct = must.copy()
-    past, future = edge
-    touching = np.isin(past, past[must]) | np.isin(future, future[must])
-    likely = np.flatnonzero(touching & ~must & (probability >= LIKELY))
-    for index in np.flatnonzero(must):
-        out = future[likely[past[likely] == past[index]]]
-        into = past[likely[future[likely] == future[index]]]
-        before_partner = frame[out, TAIL] < frame[future[index], HEAD]
-        after_start = frame[into, HEAD] > frame[past[index], TAIL]
-        direct[index] = not (before_partner.any() or after_start.any())
-    return direct
 
 
 class Identities:
@@ -62,7 +34,7 @@ class Identities:
         self._labelled = constraints.fixed.copy()
         self._labelled[constraints.cannot.ravel()] = True
         for a, b in constraints.must.tolist():
-            self._unite(a, b)
+            self.unite(a, b)
 
     def representatives(self, node_of: IntArray) -> tuple[IntArray, BoolArray]:
         """One row of each node, a labelled one (named in a constraint) if there is any; and whether it is. [V], [V]."""
@@ -72,27 +44,6 @@ class Identities:
         representative = rows[order][first]
         return representative, self._labelled[representative]
 
-    def must_edges(self, node_of: IntArray, frame: IntArray, clip_length: int) -> IntArray:
-        """Links between nodes of one object and one clip, consecutive in time and apart in time. [2, M].
-
-        Args:
-            node_of: [N] node of each row, -1 for none.
-            frame: [V, 2] first and last frame of each node.
-        """
-        rows = self._must_rows
-        if len(rows) == 0:
-            return np.zeros((2, 0), np.int64)
-        node, unique = np.unique(node_of[rows], return_index=True)
-        root = np.array([self._find(row) for row in rows[unique].tolist()], np.int64)
-        inside = frame[node, HEAD] // clip_length == frame[node, TAIL] // clip_length
-        node, root = node[inside], root[inside]
-        clip = frame[node, HEAD] // clip_length
-        order = np.lexsort((node, frame[node, HEAD], clip, root))
-        node, root, clip = node[order], root[order], clip[order]
-        follows = (root[1:] == root[:-1]) & (clip[1:] == clip[:-1])
-        follows &= frame[node[1:], HEAD] > frame[node[:-1], TAIL]
-        return np.stack([node[:-1][follows], node[1:][follows]])
-
     def clamp(
         self, edge: IntArray, must: BoolArray, probability: FloatArray, representative: IntArray, labelled: BoolArray
     ) -> FloatArray:
@@ -101,7 +52,7 @@ class Identities:
         past, future = edge
         clamped[np.isin(past, past[must]) | np.isin(future, future[must])] = 0.0
         for index in np.flatnonzero(labelled[past] & labelled[future] & ~must):
-            if not self._may_join(int(representative[past[index]]), int(representative[future[index]])):
+            if not self.may_join(int(representative[past[index]]), int(representative[future[index]])):
                 clamped[index] = 0.0
         clamped[must] = 1.0
         return clamped
@@ -126,42 +77,57 @@ class Identities:
         index = index[crowded[chain[past]]]
         for i in index[np.lexsort((index, -probability[index], ~must[index]))].tolist():
             a, b = int(representative[edge[0, i]]), int(representative[edge[1, i]])
-            if self._may_join(a, b):
-                self._unite(a, b)
+            if self.may_join(a, b):
+                self.unite(a, b)
             else:
                 kept[i] = False
         return kept
 
-    def unite_tracks(self, node_of: IntArray) -> IntArray:
-        """Gives all nodes of one object one number: the last pass over the whole video, at any distance. [N] -> [N]."""
-        result = node_of.copy()
-        number = np.arange(int(node_of.max(initial=-1)) + 1)
-        first: dict[int, int] = {}
-        for row in self._must_rows.tolist():
-            node = int(node_of[row])
-            number[node] = first.setdefault(self._find(row), node)
-        valid = node_of >= 0
-        result[valid] = number[node_of[valid]]
-        return result
+    def groups(self) -> list[list[int]]:
+        """Rows that people said to be one object, each group in time order."""
+        members: dict[int, list[int]] = defaultdict(list)
+        for row in self._must_rows.tolist():  # candidates are sorted by frame
+            members[self.find(row)].append(row)
+        return list(members.values())
 
-    def _find(self, row: int) -> int:
+    def same(self, a: int, b: int) -> bool:
+        return self.find(a) == self.find(b)
+
+    @property
+    def labelled(self) -> BoolArray:
+        """[N]: named in a constraint."""
+        return self._labelled
+
+    @property
+    def labelled_rows(self) -> IntArray:
+        return np.flatnonzero(self._labelled)
+
+    def label(self, row: int) -> None:
+        self._labelled[row] = True
+
+    def lone_rows(self, node_of: IntArray) -> list[int]:
+        """Accepted rows whose node holds nothing else."""
+        size = np.bincount(node_of[node_of >= 0], minlength=1)
+        return [row for row in np.flatnonzero(self.fixed).tolist() if node_of[row] >= 0 and size[node_of[row]] == 1]
+
+    def find(self, row: int) -> int:
         parent = self._parent
         while parent[row] != row:
             parent[row] = parent[parent[row]]
             row = parent[row]
         return row
 
-    def _may_join(self, a: int, b: int) -> bool:
-        a, b = self._find(a), self._find(b)
+    def may_join(self, a: int, b: int) -> bool:
+        a, b = self.find(a), self.find(b)
         if a == b:
             return True
         few, many = (a, b) if len(self._enemies.get(a, ())) <= len(self._enemies.get(b, ())) else (b, a)
-        if any(self._find(enemy) == many for enemy in self._enemies.get(few, ())):
+        if any(self.find(enemy) == many for enemy in self._enemies.get(few, ())):
             return False
         return self._frames.get(a, set()).isdisjoint(self._frames.get(b, set()))
 
-    def _unite(self, a: int, b: int) -> None:
-        a, b = self._find(a), self._find(b)
+    def unite(self, a: int, b: int) -> None:
+        a, b = self.find(a), self.find(b)
         if a == b:
             return
         if len(self._frames.get(a, ())) + len(self._enemies.get(a, ())) < len(self._frames.get(b, ())) + len(

@@ -132,7 +132,10 @@ class SpamModel(nn.Module):
             data = path.read_bytes()
         except OSError as error:
             raise InputError(f"no weights at {path}: {error.strerror}; train some with: spam-model train") from error
-        arrays, metadata = unpack(_KIND, data)
+        try:
+            arrays, metadata = unpack(_KIND, data)
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}; fetch or train the weights anew") from error
         try:
             config = json.loads(metadata["config"])
             model = cls(int(config["steps"]), int(config["node_steps"]), Decision(**config["decision"]))

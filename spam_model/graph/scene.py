@@ -25,6 +25,8 @@ class Scene:
         geometry: [N, 4] stabilised bottom centre in px, log height, log width.
         border: [N] distance of the box to the nearest of the left, right and bottom border, in box heights.
         embedding: [N, D], D = 0 without pixels.
+        path: [F, 2] px, the camera's, taken out of ``geometry``.
+        usual_aspect: [C] median log height over width of each class, over the surer half of its candidates.
         appearance_scale: [P] ascending distances of random pairs of the clip, empty without pixels.
         frame_rate: frames per second.
         image_height: px.
@@ -37,6 +39,8 @@ class Scene:
     geometry: FloatArray
     border: FloatArray
     embedding: FloatArray
+    path: FloatArray
+    usual_aspect: FloatArray
     appearance_scale: FloatArray
     frame_rate: float
     image_height: int
@@ -46,10 +50,15 @@ class Scene:
         return len(self.frame)
 
     @classmethod
-    def of(cls, candidates: Candidates) -> Scene:
+    def of(cls, candidates: Candidates, known: Scene | None = None) -> Scene:
+        """
+        Args:
+            known: of the candidates as they were detected, where some were corrected or drawn since: what is of the
+                clip as a whole is taken from it, so that an answer moves nothing but itself.
+        """
         box, info = candidates.box, candidates.info
         width, height = box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]
-        path = camera_path(candidates)  # [F, 2]
+        path = known.path if known else camera_path(candidates)  # [F, 2]
         position = np.stack([(box[:, 0] + box[:, 2]) / 2, box[:, 3]], axis=1) - path[candidates.frame]
         border = np.minimum.reduce([box[:, 0], info.width - box[:, 2], info.height - box[:, 3]]) / height
         return cls(
@@ -59,13 +68,15 @@ class Scene:
             geometry=np.concatenate([position, np.log(height)[:, None], np.log(width)[:, None]], axis=1),
             border=border,
             embedding=candidates.embedding,
-            appearance_scale=_appearance_scale(candidates),
+            path=path,
+            usual_aspect=known.usual_aspect if known else _usual_aspect(candidates, np.log(height / width)),
+            appearance_scale=known.appearance_scale if known else _appearance_scale(candidates),
             frame_rate=info.frame_rate,
             image_height=info.height,
             frame_count=info.frame_count,
         )
 
-    def take(self, rows: IntArray) -> Scene:
+    def take(self, rows: IntArray | slice) -> Scene:
         """The candidates at ``rows``, measured against the same clip."""
         arrays = ("frame", "class_id", "score", "geometry", "border", "embedding")
         return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
@@ -78,6 +89,16 @@ class Scene:
         if len(self.appearance_scale) == 0:
             return np.zeros(len(distance))
         return np.searchsorted(self.appearance_scale, distance) / len(self.appearance_scale)
+
+
+def _usual_aspect(candidates: Candidates, aspect: FloatArray) -> FloatArray:
+    """[C]; 0 for a class without candidates. Dancers and cars are wider than walkers, and no less real for it."""
+    result = np.zeros(len(candidates.info.class_names))
+    for class_id in np.unique(candidates.class_id):
+        rows = np.flatnonzero(candidates.class_id == class_id)
+        sure = candidates.score[rows] >= np.median(candidates.score[rows])
+        result[class_id] = np.median(aspect[rows[sure]])
+    return result
 
 
 def _appearance_scale(candidates: Candidates) -> FloatArray:

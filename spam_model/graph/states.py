@@ -81,17 +81,19 @@ def build_tracklets(scene: Scene, node_of: IntArray) -> Tracklets:
     for end in (HEAD, TAIL):
         time = (frame[rows] - frame[ends[node, end]]) / scene.frame_rate  # [R], 0 at the end itself
         origin = scene.geometry[ends[:, end]]  # [V, 4]
-        offset = geometry - origin[node]  # [R, 4], small numbers keep the sums exact
         for k, window in enumerate(WINDOWS):
-            weight = np.where(np.abs(time) <= window, score**2 + 1e-3, 0.0)
-            w, wt, wtt, ws = (_sum(node, weight * factor, count) for factor in (1.0, time, time**2, score))
-            wx = np.stack([_sum(node, weight * offset[:, c], count) for c in range(CHANNELS)], axis=1)  # [V, 4]
-            wtx = np.stack([_sum(node, weight * time * offset[:, c], count) for c in range(CHANNELS)], axis=1)
+            near = np.flatnonzero(np.abs(time) <= window)
+            at, t = node[near], time[near]
+            offset = (geometry[near] - origin[at]).T  # [4, R'], small numbers keep the sums exact
+            weight = score[near] ** 2 + 1e-3
+            w, wt, wtt = (_sum(at, weight * factor, count) for factor in (np.ones_like(t), t, t**2))
+            wx = np.stack([_sum(at, weight * o, count) for o in offset], axis=1)  # [V, 4]
+            wtx = np.stack([_sum(at, weight * t * o, count) for o in offset], axis=1)
             spread = w * wtt - wt**2 + _VELOCITY_RIDGE * w**2
             velocity[:, end, k] = (w[:, None] * wtx - wt[:, None] * wx) / spread[:, None]
             position[:, end, k] = origin + (wx - velocity[:, end, k] * wt[:, None]) / w[:, None]
             if k == 0:
-                end_score[:, end] = ws / w
+                end_score[:, end] = _sum(at, weight * score[near], count) / w
     return Tracklets(
         frame=frame[ends],
         class_id=scene.class_id[ends[:, HEAD]],

@@ -29,30 +29,34 @@ def finish(
 ) -> Labels:
     """Labels of the tracks in ``hierarchy.track_of``, numbered 1 … T in the order of their first frame.
 
-    A box that a person corrected is never moved, and a track that holds a candidate that a person
-    accepted, corrected, linked or drew is never dropped. A box that lies outside the image is left out.
+    A box that a person corrected is never moved, and a track that holds a candidate that a person accepted, corrected,
+    linked or drew is never dropped. A box that lies outside the image is left out, unless a person vouches for it.
+
+    Args:
+        constraints: those in force (``ResolvedConstraints.in_force``), free of contradictions.
     """
     vouched, corrected = _answers(candidates, constraints)
     box = candidates.box.copy()
     box[list(corrected)] = np.array(list(corrected.values())).reshape(-1, 4)
     rows = _one_per_frame(candidates, hierarchy.track_of, vouched)
     rows = rows[_long_and_strong(candidates, hierarchy.track_of, rows, vouched, settings)]
-    labels = Labels(
-        info=candidates.info,
-        track=hierarchy.track_of[rows],
-        frame=candidates.frame[rows],
-        box=box[rows],
+    labels = Labels.build(
+        candidates.info,
+        hierarchy.track_of[rows],
+        candidates.frame[rows],
+        box[rows],
         class_id=candidates.class_id[rows],
         score=candidates.score[rows],
         candidate_id=candidates.id[rows],
-        occluded=np.zeros(len(rows), bool),
         uncertainty=candidate_uncertainty(hierarchy)[rows],
     )
     path = camera_path(candidates) if settings.stabilise else np.zeros((candidates.info.frame_count, 2))
     fixed = np.isin(rows, list(corrected))
     labels = _smoothed(labels, path, fixed, settings.smoothing)
-    labels = fill_gaps(labels, path, settings.max_gap)
-    return _renumbered(_in_image(labels, settings.clip))
+    confirmed = max(settings.max_gap, settings.max_confirmed_gap)
+    longest = np.where(_confirmed_gaps(labels, constraints), confirmed, settings.max_gap)
+    labels = fill_gaps(labels, path, longest)
+    return _renumbered(_in_image(labels, candidates.id[vouched], settings.clip))
 
 
 def candidate_uncertainty(hierarchy: Hierarchy) -> FloatArray:
@@ -106,17 +110,19 @@ def _long_and_strong(
 ) -> BoolArray:
     """Which ``rows`` belong to tracks that stay.
 
-    A detector's scores are its own: strong is what is near the 90th percentile of this clip's tracked candidates.
+    A detector's scores are its own: strong is what is near the 90th percentile of this clip's tracked candidates. And
+    no track is longer than the clip: of a clip of a few frames, tracks through half of them are long.
     """
     if len(rows) == 0:
         return np.zeros(0, bool)
+    info = candidates.info
     _, track = np.unique(track_of[rows], return_inverse=True)
     best = np.zeros(track.max() + 1)
     np.maximum.at(best, track, candidates.score[rows])
     strong = settings.min_best_score * np.percentile(candidates.score[rows], STRONG_PERCENTILE)
-    length = np.bincount(track) / candidates.info.frame_rate
+    long = np.bincount(track) >= min(settings.min_duration * info.frame_rate, info.frame_count / 2) - 1e-9
     safe = np.bincount(track, weights=vouched[rows]) > 0
-    stays = ((length >= settings.min_duration - 1e-9) & (best >= strong)) | safe
+    stays = (long & (best >= strong)) | safe
     return np.asarray(stays[track])
 
 
@@ -132,30 +138,28 @@ def _smoothed(labels: Labels, path: FloatArray, fixed: BoolArray, sigma: float) 
     return replace(labels, box=np.where(fixed[:, None], labels.box, box))
 
 
-def _in_image(labels: Labels, clip: bool) -> Labels:
+def _confirmed_gaps(labels: Labels, constraints: Constraints) -> BoolArray:
+    """Whether a must-link joins a box at or before each box with one behind it, in its track. [M]."""
+    row_of = {id: row for row, id in enumerate(labels.candidate_id.tolist())}
+    crossed = np.zeros(len(labels) + 1, np.int64)  # +1 where a link starts, -1 where it ends
+    for item in constraints.of_kind(ConstraintKind.MUST_LINK):
+        ends = [row_of.get(anchor.candidate_id, -1) for anchor in (item.first, item.second) if anchor is not None]
+        if min(ends) >= 0 and labels.track[ends[0]] == labels.track[ends[1]]:
+            crossed[min(ends)] += 1
+            crossed[max(ends)] -= 1
+    return np.asarray(np.cumsum(crossed)[:-1] > 0)
+
+
+def _in_image(labels: Labels, vouched: IntArray, clip: bool) -> Labels:
+    """Without the boxes outside the image, but for those of the candidates ``vouched`` [K] for; the others cut."""
     inside = geometry.clip_to_image(labels.box, labels.info.width, labels.info.height)
     visible = geometry.sizes(inside).min(axis=1, initial=np.inf) >= MIN_SIDE
-    return _take(replace(labels, box=inside) if clip else labels, visible)
+    cut = replace(labels, box=np.where(visible[:, None], inside, labels.box)) if clip else labels
+    return cut.take(visible | np.isin(labels.candidate_id, vouched))
 
 
 def _renumbered(labels: Labels) -> Labels:
     known, first, track = np.unique(labels.track, return_index=True, return_inverse=True)
     number = np.empty(len(known), np.int64)
     number[np.argsort(labels.frame[first], kind="stable")] = np.arange(1, len(known) + 1)
-    renamed = number[track]
-    return _take(labels, np.lexsort((labels.frame, renamed)), track=renamed)
-
-
-def _take(labels: Labels, rows: IntArray | BoolArray, track: IntArray | None = None) -> Labels:
-    """The labels at ``rows``, under other ``track`` numbers [M] where given."""
-    return Labels(
-        info=labels.info,
-        track=(labels.track if track is None else track)[rows],
-        frame=labels.frame[rows],
-        box=labels.box[rows],
-        class_id=labels.class_id[rows],
-        score=labels.score[rows],
-        candidate_id=labels.candidate_id[rows],
-        occluded=labels.occluded[rows],
-        uncertainty=labels.uncertainty[rows],
-    )
+    return labels.take(np.arange(len(labels)), track=number[track])

@@ -1,4 +1,4 @@
-"""Filling short gaps of tracks with boxes on a straight line between the boxes on both sides."""
+"""Filling gaps of tracks with boxes on a straight line between the boxes on both sides."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from spam_model.values import Labels
 from spam_model.values.candidates import FloatArray
 
 
-def fill_gaps(labels: Labels, path: FloatArray, max_gap: float) -> Labels:
-    """Labels with a box in every frame of the gaps of up to ``max_gap`` seconds.
+def fill_gaps(labels: Labels, path: FloatArray, longest: FloatArray) -> Labels:
+    """Labels with a box in every frame of the gaps that are short enough.
 
     The line is straight once ``path`` [F, 2] px, the camera's, is taken away. A filled box has score 0, candidate −1,
     is occluded, and as uncertain as the more uncertain of its neighbours.
+
+    Args:
+        longest: [M] s, the longest gap that is filled behind each box.
     """
     missing = np.diff(labels.frame) - 1
-    left = np.flatnonzero(
-        (np.diff(labels.track) == 0) & (missing > 0) & (missing <= max_gap * labels.info.frame_rate + 1e-9)
-    )
+    short = missing <= longest[:-1] * labels.info.frame_rate + 1e-9
+    left = np.flatnonzero((np.diff(labels.track) == 0) & (missing > 0) & short)
     count = missing[left]
     before = np.repeat(left, count)  # [G]
     after = before + 1
@@ -26,21 +28,17 @@ def fill_gaps(labels: Labels, path: FloatArray, max_gap: float) -> Labels:
     frame = labels.frame[before] + step
     shift = np.tile(path, 2)  # [F, 4]
     start, end = (labels.box[rows] - shift[labels.frame[rows]] for rows in (before, after))
-    box = (1 - share) * start + share * end + shift[frame]
-    track = np.concatenate([labels.track, labels.track[before]])
-    frames = np.concatenate([labels.frame, frame])
-    order = np.lexsort((frames, track))
     filled = len(before)
-    return Labels(
-        info=labels.info,
-        track=track[order],
-        frame=frames[order],
-        box=np.concatenate([labels.box, box])[order],
-        class_id=np.concatenate([labels.class_id, labels.class_id[before]])[order],
-        score=np.concatenate([labels.score, np.zeros(filled)])[order],
-        candidate_id=np.concatenate([labels.candidate_id, np.full(filled, -1, np.int64)])[order],
-        occluded=np.concatenate([labels.occluded, np.ones(filled, bool)])[order],
+    return Labels.build(
+        labels.info,
+        np.concatenate([labels.track, labels.track[before]]),
+        np.concatenate([labels.frame, frame]),
+        np.concatenate([labels.box, (1 - share) * start + share * end + shift[frame]]),
+        class_id=np.concatenate([labels.class_id, labels.class_id[before]]),
+        score=np.concatenate([labels.score, np.zeros(filled)]),
+        candidate_id=np.concatenate([labels.candidate_id, np.full(filled, -1)]),
+        occluded=np.concatenate([labels.occluded, np.ones(filled, bool)]),
         uncertainty=np.concatenate(
             [labels.uncertainty, np.maximum(labels.uncertainty[before], labels.uncertainty[after])]
-        )[order],
+        ),
     )

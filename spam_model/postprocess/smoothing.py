@@ -21,19 +21,24 @@ def smooth(labels: Labels, values: FloatArray, sigma: float, weight: FloatArray)
     """
     time = labels.frame / labels.info.frame_rate
     reach = int(np.ceil(REACH * sigma * labels.info.frame_rate))
+    value = values.T.copy()  # [C, M]
     moment = np.zeros((3, len(labels)))  # Σw, Σw·t, Σw·t²
-    product = np.zeros((2, *values.shape))  # Σw·v, Σw·t·v
-    for offset in range(-min(reach, len(labels) - 1), min(reach, len(labels) - 1) + 1):
-        here = np.arange(max(0, -offset), len(labels) - max(0, offset))
-        there = here + offset
-        here, there = (rows[labels.track[here] == labels.track[there]] for rows in (here, there))
-        t = time[there] - time[here]
-        w = weight[there] * np.exp(-0.5 * np.square(t / sigma))
-        moment[:, here] += w * np.stack([np.ones_like(t), t, t**2])
-        product[:, here] += w[:, None] * np.stack([np.ones_like(t), t])[..., None] * values[there]
+    product = np.zeros((2, *value.shape))  # Σw·v, Σw·t·v
+    moment[0] = weight
+    product[0] = weight * value
+    for offset in range(1, min(reach, len(labels) - 1) + 1):
+        sooner, later = slice(None, -offset), slice(offset, None)
+        t = time[later] - time[sooner]
+        kernel = np.exp(-0.5 * np.square(t / sigma)) * (labels.track[later] == labels.track[sooner])
+        for here, there, step in ((sooner, later, t), (later, sooner, -t)):
+            w = weight[there] * kernel
+            moment[0, here] += w
+            moment[1, here] += w * step
+            moment[2, here] += w * np.square(t)
+            product[0][:, here] += w * value[:, there]
+            product[1][:, here] += (w * step) * value[:, there]
     determinant = moment[0] * moment[2] - moment[1] ** 2
-    mean = product[0] / moment[0][:, None]
+    mean = product[0] / moment[0]
     spread = determinant > 1e-6 * (moment[0] * sigma) ** 2  # else too few boxes for a slope
-    safe = np.where(spread, determinant, 1.0)[:, None]
-    line = (moment[2][:, None] * product[0] - moment[1][:, None] * product[1]) / safe
-    return np.asarray(np.where(spread[:, None], line, mean))
+    line = (moment[2] * product[0] - moment[1] * product[1]) / np.where(spread, determinant, 1.0)
+    return np.asarray(np.where(spread, line, mean).T)

@@ -1,30 +1,49 @@
 """Temperatures: probabilities that mean what they say, so that uncertainties of different levels can be compared.
 
 Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: p = σ(z / T), one T per level, fitted by minimal
-negative log-likelihood on held-out clips. A temperature moves no decision at 0.5.
+negative log-likelihood on held-out clips, and judged on others. A temperature moves no decision at 0.5.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.optimize import minimize_scalar
 
+from spam_model.evaluation.calibration import (
+    CalibrationRow,
+    Decisions,
+    calibration_rows,
+    expected_calibration_error,
+    pooled,
+)
+from spam_model.graph.model import LEVELS, SpamModel
+from spam_model.training.dataset import LOWEST_SCORES, TrainingClip
+from spam_model.training.rollout import Step, edge_logits, node_logits, rollout
 from spam_model.values.candidates import BoolArray, FloatArray
 
-BINS = 15
 FEWEST = 50  # decisions below which a level keeps the temperature of the level before it
+
+Logits = dict[int, tuple[FloatArray, BoolArray]]  # by level, 0 the node level: logit [K] and truth [K]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of one level: its temperature, the expected calibration error before and after, on how many decisions."""
+    """How the temperatures came about and what they do.
 
-    temperature: float
-    error_before: float
-    error_after: float
-    count: int
+    Attributes:
+        temperature: of each level, the node level's first.
+        fitted_on: decisions of each level that it was fitted on.
+        rows: the error on other clips; ``before`` is the error of all decisions of each row without a temperature.
+    """
+
+    temperature: tuple[float, ...]
+    fitted_on: tuple[int, ...]
+    rows: tuple[CalibrationRow, ...]
+    before: tuple[float, ...]
 
 
 def fit_temperature(logit: FloatArray, truth: BoolArray) -> float:
@@ -37,21 +56,61 @@ def fit_temperature(logit: FloatArray, truth: BoolArray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.1), np.log(10.0)), method="bounded").x))
 
 
-def expected_calibration_error(probability: FloatArray, truth: BoolArray) -> float:
-    """Σ_b (K_b / K) |mean truth − mean probability| over 15 bins of equal width."""
-    if len(truth) == 0:
-        return 0.0
-    bin_of = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-    gap = np.bincount(bin_of, weights=truth.astype(np.float64) - probability, minlength=BINS)
-    return float(np.abs(gap).sum() / len(truth))
+def fit_temperatures(logits: Logits) -> tuple[float, ...]:
+    """One for each level; where there is too little to fit, that of the level before."""
+    result: list[float] = []
+    for _, (logit, truth) in sorted(logits.items()):
+        enough = len(truth) >= FEWEST and 0 < truth.sum() < len(truth)
+        result.append(fit_temperature(logit, truth) if enough else result[-1] if result else 1.0)
+    return tuple(result)
 
 
-def calibrate(logit: FloatArray, truth: BoolArray, fallback: float) -> Calibration:
-    """Fits one level; ``fallback`` is its temperature where there is too little to fit."""
-    enough = len(truth) >= FEWEST and 0 < truth.sum() < len(truth)
-    temperature = fit_temperature(logit, truth) if enough else fallback
-    before, after = (expected_calibration_error(_sigmoid(logit / t), truth) for t in (1.0, temperature))
-    return Calibration(temperature, before, after, len(truth))
+def calibrate(model: SpamModel, to_fit: Logits, to_report: Logits) -> Calibration:
+    """Sets the model's temperatures from some clips' logits and measures them on others'."""
+    temperature = set_temperatures(model, to_fit)
+    rows = calibration_rows(probabilities(to_report, temperature))
+    plain = probabilities(to_report, (1.0,) * len(temperature))
+    return Calibration(
+        temperature=temperature,
+        fitted_on=tuple(len(truth) for _, (_, truth) in sorted(to_fit.items())),
+        rows=rows,
+        before=tuple(expected_calibration_error(*pooled(plain, row.levels)) for row in rows),
+    )
+
+
+def set_temperatures(model: SpamModel, logits: Logits) -> tuple[float, ...]:
+    """Fits them and puts them into the model."""
+    temperature = fit_temperatures(logits)
+    model.temperature.copy_(torch.tensor(temperature))
+    return temperature
+
+
+def probabilities(logits: Logits, temperature: tuple[float, ...]) -> Mapping[int, Decisions]:
+    """Each level's logits at its temperature."""
+    return {level: (_sigmoid(logit / temperature[level]), truth) for level, (logit, truth) in logits.items()}
+
+
+def held_out_logits(model: SpamModel, clips: Iterable[TrainingClip]) -> Logits:
+    """Logits and truth of the decisions of each level that count in full. 0 is the node level."""
+    found: dict[int, list[tuple[FloatArray, BoolArray]]] = {level: [] for level in range(LEVELS + 1)}
+
+    def record(step: Step) -> FloatArray:
+        logit = edge_logits(model, step)[-1]
+        counts = step.weight == 1
+        found[step.level].append((logit.double().cpu().numpy()[counts], step.target[counts]))
+        return model.calibrate(logit, step.level)
+
+    with torch.no_grad():
+        for clip in clips:
+            counts = clip.node.weight == 1
+            logit = node_logits(model, clip.node)[-1].double().cpu().numpy()
+            found[0].append((logit[counts], clip.node.target[counts]))
+            rollout(clip, clip.scene.score >= LOWEST_SCORES[0], LEVELS, record)
+    empty = [(np.zeros(0), np.zeros(0, bool))]
+    return {
+        level: (np.concatenate([z for z, _ in empty + parts]), np.concatenate([t for _, t in empty + parts]))
+        for level, parts in found.items()
+    }
 
 
 def _sigmoid(x: FloatArray) -> FloatArray:

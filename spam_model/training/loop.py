@@ -1,179 +1,156 @@
-"""Training on simulated clips alone: no human label, a few minutes on a laptop."""
+"""Training of the graph hierarchy: levels unlock one after another, each on the model's own output below."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from spam_model.graph.model import LEVELS, SpamModel
-from spam_model.training.calibration import Calibration, calibrate
-from spam_model.training.dataset import TrainingClip, in_background, training_clips
-from spam_model.training.loss import focal_loss
-from spam_model.training.node_check import NodeCheck, check_nodes
-from spam_model.training.rollout import Step, edge_logits, node_logits, rollout
-from spam_model.values.candidates import BoolArray, FloatArray
+from spam_model.training.checkpoint import Progress, RunKey, read_checkpoint, write_checkpoint
+from spam_model.training.dataset import Stream, TrainingClip
+from spam_model.training.ranks import Ranks
+from spam_model.training.sources import Source
+from spam_model.training.standardisation import fit_statistics
+from spam_model.training.trainer import Trainer
+from spam_model.values.candidates import FloatArray
 
 LEARNING_RATE = 2e-3
-AVERAGING = 0.995  # per update
-WEIGHT_DECAY = 1e-4
-UNLOCKED_AFTER = 0.3  # share of the time until all levels are trained
+UNLOCKED_AFTER = 0.3  # share of the budget until all levels are trained
+WARM_UP = 20  # steps
 STATISTICS_CLIPS = 24
-HELD_OUT_CLIPS = 24
-HELD_OUT_SEED = 1_000_003  # added to the seed, so that held-out clips are never trained on
-LOWEST_SCORES = (0.1, 0.5)  # the threshold of the candidates that enter varies from clip to clip
+CHECKPOINT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class TrainingResult:
-    """``losses``: [S, 1 + levels], NaN where a level was locked or had no edge; ``calibration``: nodes first;
-    ``nodes``: the node level against the detector's score."""
+class Schedule:
+    """How long, how fast, how many levels.
+
+    Attributes:
+        minutes: processor time of the training itself, on one core while a second one makes the clips; so a busy
+            machine takes longer, but gives no worse weights.
+        steps: where given, a budget in steps takes the place of that in time: the same weights on any machine.
+        learning_rate: at the start, falls along a half cosine.
+        unlocked_after: share of the budget until all levels are trained.
+    """
+
+    minutes: float = 10.0
+    steps: int | None = None
+    learning_rate: float = LEARNING_RATE
+    unlocked_after: float = UNLOCKED_AFTER
+
+    def done(self, steps: int, seconds: float) -> float:
+        """Share of the budget."""
+        return seconds / (60 * self.minutes) if self.steps is None else steps / self.steps
+
+    def rate(self, done: float, steps: int) -> float:
+        return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * done))) * min(1.0, (steps + 1) / WARM_UP)
+
+    def levels(self, done: float) -> int:
+        return LEVELS if done >= self.unlocked_after else min(LEVELS, 1 + int(done / self.unlocked_after * LEVELS))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where and how often a run is written down, and whether it goes on from there."""
+
+    path: Path
+    seconds: float = CHECKPOINT_SECONDS
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training gives. ``losses``: [S, 1 + levels], NaN where a level was locked or had no edge."""
 
     model: SpamModel
     losses: FloatArray
-    calibration: tuple[Calibration, ...]
-    nodes: tuple[NodeCheck, ...]
+    data: str
     seed: int
-    minutes: float
+    schedule: Schedule
 
     @property
     def steps(self) -> int:
         return len(self.losses)
 
-    def about(self) -> dict[str, object]:
-        """What is stored beside the weights."""
-        return {
-            "data": "simulated",
-            "seed": self.seed,
-            "minutes": self.minutes,
-            "steps": self.steps,
-            "calibration": [asdict(level) for level in self.calibration],
-            "nodes": [asdict(row) for row in self.nodes],
-            "license": "Apache-2.0",
-        }
 
+def train(
+    source: Source,
+    schedule: Schedule,
+    seed: int = 0,
+    ranks: Ranks | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: bool = False,
+) -> Run:
+    """Trains both networks; the average of the weights over the last updates is what remains.
 
-def train(minutes: float = 10.0, seed: int = 0, progress: bool = False) -> TrainingResult:
-    """Trains both networks, then fits the temperatures.
+    Clips and initial weights depend on ``seed`` alone; with a budget in time, how many clips fit into it depends on
+    the machine.
 
-    The levels unlock one after another over the first third, the learning rate falls along a half cosine, and the
-    average of the weights over the last updates is what remains. Clips and initial weights depend on ``seed`` alone;
-    how many clips fit into the time depends on the machine.
-
-    Args:
-        minutes: processor time of the training itself, on one core while a second one makes the clips; so a busy
-            machine takes longer, but gives no worse weights.
+    Raises:
+        InputError: a run that cannot be resumed.
     """
+    ranks = ranks or Ranks(torch.device("cpu"))
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    model = SpamModel()
-    rng = np.random.default_rng(seed)
-    clips = iter(in_background(seed))
-    fit_statistics(model, list(islice(clips, STATISTICS_CLIPS)))
-    trainer = Trainer(model)
-    losses: list[list[float]] = []
-    seconds = round(60 * minutes)
-    begin = time.process_time()
-    with tqdm(total=seconds, desc="training", unit="s", disable=not progress) as bar:
-        while (done := (time.process_time() - begin) / (60 * minutes)) < 1:
-            trainer.learning_rate = LEARNING_RATE * 0.5 * (1 + np.cos(np.pi * done)) * min(1.0, (len(losses) + 1) / 20)
-            unlocked = min(LEVELS, 1 + int(done / UNLOCKED_AFTER * LEVELS))
-            by_level = trainer.learn(next(clips), unlocked, float(rng.uniform(*LOWEST_SCORES)))
-            losses.append([by_level.get(level, np.nan) for level in range(LEVELS + 1)])
-            bar.update(min(round(done * seconds), seconds) - bar.n)
-            bar.set_postfix(levels=unlocked, loss=f"{sum(by_level.values()):.3f}")
+    model = SpamModel().to(ranks.device)
+    key = RunKey(source.name, seed, schedule.minutes, schedule.steps, ranks.size)
+    resume = checkpoint is not None and checkpoint.resume
+    if ranks.leads and not resume:
+        fit_statistics(model, list(islice(Stream(source, seed).in_background(), STATISTICS_CLIPS)))
+    ranks.share(list(model.state_dict().values()))
+    trainer = Trainer(model, ranks)
+    start = Progress.begin()
+    if checkpoint is not None and checkpoint.resume:
+        start = read_checkpoint(checkpoint.path, key, trainer)
+    first = STATISTICS_CLIPS + len(start.losses) * ranks.size + ranks.rank
+    clips = Stream(source, seed, first, ranks.size).in_background()
+
+    def keep(state: Progress) -> None:
+        if checkpoint is not None and ranks.leads:
+            write_checkpoint(checkpoint.path, key, trainer, state)
+
+    interval = checkpoint.seconds if checkpoint is not None else np.inf
+    losses = run_steps(trainer, clips, schedule, ranks, start, keep, interval, progress).losses
     model.load_state_dict(trainer.average.module.state_dict())
-    model.eval()
-    held_out = list(islice(training_clips(seed + HELD_OUT_SEED), HELD_OUT_CLIPS))
-    decisions = held_out_logits(model, held_out)
-    calibration = fit_temperatures(model, decisions)
-    logit, truth = decisions[0]
-    nodes = check_nodes(np.concatenate([clip.scene.score for clip in held_out]), logit, truth)
-    return TrainingResult(model, np.array(losses), calibration, nodes, seed, minutes)
+    return Run(model.eval(), losses, source.name, seed, schedule)
 
 
-class Trainer:
-    """One optimiser for both networks; every level of every clip is an update of its own."""
+def run_steps(
+    trainer: Trainer,
+    clips: Iterable[TrainingClip],
+    schedule: Schedule,
+    ranks: Ranks,
+    start: Progress,
+    keep: Callable[[Progress], None],
+    interval: float,
+    progress: bool = False,
+) -> Progress:
+    """Learns from one clip after another until the budget is spent; ``keep`` is called every ``interval`` seconds."""
+    losses = list(start.losses)
+    begin, kept = time.process_time() - start.seconds, time.monotonic()
+    supply: Iterator[TrainingClip] = iter(clips)
 
-    def __init__(self, model: SpamModel) -> None:
-        self.model = model
-        average = get_ema_multi_avg_fn(AVERAGING)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(model, multi_avg_fn=average)
-        self._optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        self.learning_rate = LEARNING_RATE
+    def state() -> Progress:
+        return Progress(np.array(losses).reshape(-1, LEVELS + 1), time.process_time() - begin)
 
-    def learn(self, clip: TrainingClip, levels: int, lowest_score: float) -> dict[int, float]:
-        """Walks the clip up to the unlocked levels; the focal loss of each, 0 being the node level."""
-        node_target = torch.from_numpy(clip.node.target)
-        losses = {0: self._update(focal_loss(node_logits(self.model, clip.node), node_target))}
-
-        def decide(step: Step) -> FloatArray:
-            logits = edge_logits(self.model, step)
-            loss = focal_loss(logits, torch.from_numpy(step.target), torch.from_numpy(step.weight))
-            losses[step.level] = self._update(loss)
-            return self.model.calibrate(logits[-1].detach(), step.level)
-
-        rollout(clip, clip.scene.score >= lowest_score, levels, decide)
-        return losses
-
-    def _update(self, loss: Tensor) -> float:
-        self._optimizer.param_groups[0]["lr"] = self.learning_rate
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self._optimizer.step()
-        self.average.update_parameters(self.model)
-        return loss.item()
-
-
-def fit_statistics(model: SpamModel, clips: list[TrainingClip]) -> None:
-    """Mean and standard deviation of all features, on the graphs that true links would give."""
-    rows: dict[str, list[FloatArray]] = {name: [] for name in model.scales}
-
-    def follow_truth(step: Step) -> FloatArray:
-        rows["tracklet"].append(step.graph.node_feature)
-        rows["tracklet_edge"].append(step.graph.edge_feature)
-        return step.target.astype(np.float64)
-
-    for clip in clips:
-        rows["candidate"].append(clip.node.node_feature)
-        rows["candidate_edge"].append(clip.node.edge_feature)
-        rollout(clip, clip.scene.score >= LOWEST_SCORES[0], LEVELS, follow_truth)
-    for name, parts in rows.items():
-        model.scales[name].fit(np.concatenate(parts))  # type: ignore[operator]
-
-
-def held_out_logits(model: SpamModel, clips: list[TrainingClip]) -> dict[int, tuple[FloatArray, BoolArray]]:
-    """Logits and truth of the decisions of each level that count in full. 0 is the node level."""
-    found: dict[int, list[tuple[FloatArray, BoolArray]]] = {level: [] for level in range(LEVELS + 1)}
-
-    def record(step: Step) -> FloatArray:
-        logit = edge_logits(model, step)[-1]
-        counts = step.weight == 1
-        found[step.level].append((logit.double().numpy()[counts], step.target[counts]))
-        return model.calibrate(logit, step.level)
-
-    with torch.no_grad():
-        for clip in clips:
-            found[0].append((node_logits(model, clip.node)[-1].double().numpy(), clip.node.target))
-            rollout(clip, clip.scene.score >= LOWEST_SCORES[0], LEVELS, record)
-    empty = [(np.zeros(0), np.zeros(0, bool))]
-    return {
-        level: (np.concatenate([z for z, _ in empty + parts]), np.concatenate([t for _, t in empty + parts]))
-        for level, parts in found.items()
-    }
-
-
-def fit_temperatures(model: SpamModel, decisions: dict[int, tuple[FloatArray, BoolArray]]) -> tuple[Calibration, ...]:
-    """Sets the model's temperatures from held-out logits and truth, the node level's first."""
-    result: list[Calibration] = []
-    for level, (logit, truth) in decisions.items():
-        result.append(calibrate(logit, truth, fallback=result[-1].temperature if result else 1.0))
-        model.temperature[level] = result[-1].temperature
-    return tuple(result)
+    total, unit = (schedule.steps, "step") if schedule.steps is not None else (round(60 * schedule.minutes), "s")
+    with tqdm(total=total, desc="training", unit=unit, disable=not (progress and ranks.leads)) as bar:
+        while (done := ranks.agree(schedule.done(len(losses), time.process_time() - begin))) < 1:
+            trainer.learning_rate = schedule.rate(done, len(losses))
+            levels = schedule.levels(done)
+            by_level = trainer.learn(next(supply), levels)
+            losses.append(np.array([by_level.get(level, np.nan) for level in range(LEVELS + 1)]))
+            bar.update(min(round(done * total), total) - bar.n)
+            bar.set_postfix(levels=levels, loss=f"{sum(by_level.values()):.3f}", steps=len(losses))
+            if time.monotonic() - kept >= interval:
+                keep(state())
+                kept = time.monotonic()
+    keep(state())
+    return state()

@@ -54,20 +54,31 @@ def rollout(clip: TrainingClip, kept: BoolArray, levels: int, decide: Decide) ->
         kept: [N], which candidates enter.
     """
     scene = clip.scene
-    fixed = np.zeros(len(scene), bool)
     node_of = renumber(np.where(kept, np.arange(len(scene)), -1))
     for level, clip_length in enumerate(level_clips(scene.frame_count)[:levels], start=1):
-        node_of = drop_lone_boxes(node_of, clip_length, fixed)
+        node_of = drop_lone_boxes(node_of, clip_length)
         nodes = build_tracklets(scene, node_of)
         identity = tracklet_identities(node_of, clip.identity)
+        first, last = ends(node_of)
         chosen: list[IntArray] = [np.zeros((2, 0), np.int64)]
         for graph in level_graphs(scene, nodes, clip_length):
             edge = graph.nodes[graph.edge]
+            weight = np.minimum(clip.weight[last[edge[0]]], clip.weight[first[edge[1]]])
             both_false = (identity[edge] < 0).all(axis=0)
-            weight = np.where(both_false & (clip_length >= LONE_BOX_CLIP), WEIGHT_BETWEEN_FALSE, 1.0)
+            weight[both_false & (clip_length >= LONE_BOX_CLIP)] *= WEIGHT_BETWEEN_FALSE
             probability = decide(Step(level, graph, edge_targets(nodes, identity, edge), weight.astype(np.float32)))
             chosen.append(edge[:, match(graph.edge, probability)])
-        node_of = one_box_per_frame(scene, merge(node_of, np.concatenate(chosen, axis=1)), fixed)
+        node_of = one_box_per_frame(scene, merge(node_of, np.concatenate(chosen, axis=1)))
+
+
+def ends(node_of: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows of the first and of the last candidate of each node. [N] -> [V], [V]."""
+    rows = np.flatnonzero(node_of >= 0)
+    count = int(node_of.max(initial=-1)) + 1
+    first, last = np.full(count, len(node_of)), np.zeros(count, np.int64)
+    np.minimum.at(first, node_of[rows], rows)  # candidates are sorted by frame
+    np.maximum.at(last, node_of[rows], rows)
+    return first, last
 
 
 def edge_logits(model: SpamModel, step: Step) -> Tensor:

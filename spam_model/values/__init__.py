@@ -13,6 +13,7 @@ from spam_model.values.queries import (
     Answer,
     Query,
     QueryKind,
+    Topic,
     evenly_spaced,
 )
 from spam_model.values.result import LabelResult
@@ -41,6 +42,7 @@ __all__ = [
     "Query",
     "QueryKind",
     "Source",
+    "Topic",
     "binary_entropy",
     "evenly_spaced",
     "full_effort",

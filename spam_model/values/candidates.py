@@ -84,21 +84,31 @@ class Candidates:
                 raise FormatError(f"candidates of {self.info.name!r}: {name} has shape {got}, needs {expected}")
         if n == 0:
             return
-        if not np.isfinite(self.box).all() or not np.isfinite(self.score).all():
-            raise FormatError(f"candidates of {self.info.name!r} hold a box or score that is not a number")
-        if not ((self.box[:, 2] > self.box[:, 0]) & (self.box[:, 3] > self.box[:, 1])).all():
-            raise FormatError(f"candidates of {self.info.name!r} hold an empty box (x2 <= x1 or y2 <= y1)")
+        self._require(np.asarray(np.isfinite(self.box).all(axis=1)), "has a box that is not a number")
+        self._require(np.isfinite(self.score), "has a score that is not a number")
+        self._require(np.asarray(np.isfinite(self.embedding).all(axis=1)), "has an embedding that is not a number")
+        solid = (self.box[:, 2] > self.box[:, 0]) & (self.box[:, 3] > self.box[:, 1])
+        self._require(solid, "has an empty box (x2 <= x1 or y2 <= y1)")
         if self.frame.min() < 0 or self.frame.max() >= self.info.frame_count:
             raise FormatError(
                 f"candidates of {self.info.name!r} lie on frames {self.frame.min()}…{self.frame.max()}, "
                 f"the clip has frames 0…{self.info.frame_count - 1}"
             )
-        if (np.diff(self.frame) < 0).any():
-            raise FormatError(f"candidates of {self.info.name!r} are not sorted by frame")
+        self._require(np.diff(self.frame, prepend=0) >= 0, "comes after a later frame; Candidates.build sorts them")
         if len(np.unique(self.id)) != n:
             raise FormatError(f"candidates of {self.info.name!r} have ids that occur twice")
         if self.class_id.min() < 0 or self.class_id.max() >= len(self.info.class_names):
             raise FormatError(f"candidates of {self.info.name!r} name a class that the clip does not have")
+
+    def _require(self, good: BoolArray, what: str) -> None:
+        """``good``: [N]."""
+        bad = np.flatnonzero(~good)
+        if len(bad):
+            row = int(bad[0])
+            raise FormatError(
+                f"candidates of {self.info.name!r}: row {row} (id {self.id[row]}, frame {self.frame[row]}, "
+                f"box {self.box[row].tolist()}) {what}; such rows in all: {len(bad)}"
+            )
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -18,12 +18,19 @@ class ConstraintKind(StrEnum):
 
 @dataclass(frozen=True)
 class Anchor:
-    """One candidate, with enough about it to find it again when detector or candidates change."""
+    """One candidate, with enough about it to find it again when detector or candidates change.
+
+    Detectors number their candidates from 0 on. A negative id below -1 is a box that a person drew, or is asked to.
+    """
 
     candidate_id: int
     frame: int
     box: Box  # x1 y1 x2 y2, px
     class_id: int
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.candidate_id < -1
 
 
 @dataclass(frozen=True)

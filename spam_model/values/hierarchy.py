@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import entr
 
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
+
+_Array = TypeVar("_Array", IntArray, FloatArray, BoolArray)
 
 
 def binary_entropy(probability: FloatArray) -> FloatArray:
@@ -59,3 +62,18 @@ class Hierarchy:
     kept: BoolArray
     levels: tuple[Level, ...]
     track_of: IntArray
+
+    def at_rows(self, rows: IntArray, count: int) -> Hierarchy:
+        """The same over ``count`` candidates, of which ``rows`` are those that it is of; the others are in nothing."""
+
+        def spread(values: _Array, fill: float) -> _Array:
+            result = np.full_like(values, fill, shape=count)
+            result[rows] = values
+            return result
+
+        return Hierarchy(
+            node_probability=spread(self.node_probability, 0.0),
+            kept=spread(self.kept, False),
+            levels=tuple(replace(level, node_of=spread(level.node_of, -1)) for level in self.levels),
+            track_of=spread(self.track_of, -1),
+        )

@@ -27,6 +27,21 @@ class QueryKind(StrEnum):
     LOCALIZATION = "localization"  # drag the rectangle until it fits
 
 
+class Topic(StrEnum):
+    """What a question of track review is about."""
+
+    TRACK = "track"  # is this pushed track an object?
+    DROPPED = "dropped"  # is this track, which was held back, one?
+    CROSSING = "crossing"  # who is it after two tracks met?
+    GAP = "gap"  # is it the same object after a gap inside a track?
+    NEXT = "next"  # where does the track go on, anywhere in the video?
+    RUN = "run"  # does a doubtful stretch of a track belong to an object?
+    MISSED = "missed"  # is a chain of rejected boxes an object?
+    FIT = "fit"  # does this box fit?
+    PLACE = "place"  # where is the object in the middle of a gap that is too long to be filled?
+    FILLED = "filled"  # is it where a gap was filled?
+
+
 CLICKS = {QueryKind.DETECTION: 1, QueryKind.ASSOCIATION: 1, QueryKind.LOCALIZATION: 2}
 
 
@@ -46,6 +61,12 @@ class Query:
         uncertainty: entropy in nats of the decision that the answer settles.
         boxes_decided: how many boxes the answer decides.
         value: expected label error removed per click, by which queries are ranked.
+        topic: what it is about, for track review.
+        expected: the choice that leaves the labels as they are.
+        error_probability: that the answer will be another one.
+        option_probability: association only: that each option is the answer, where that is known.
+        vote: how many times this was asked, this time included; another person is asked the same again.
+        between: localization in a gap only: the track's boxes before and after it; ``subject`` is a proposed box.
     """
 
     kind: QueryKind
@@ -55,6 +76,12 @@ class Query:
     uncertainty: float = 0.0
     boxes_decided: int = 1
     value: float = 0.0
+    topic: Topic | None = None
+    expected: str = ""
+    error_probability: float = 0.0
+    option_probability: tuple[float, ...] = ()
+    vote: int = 1
+    between: tuple[Anchor, Anchor] | None = None
 
     def __post_init__(self) -> None:
         if not self.subject:
@@ -80,7 +107,8 @@ class Query:
             asked = [self.subject[-1].candidate_id, *sorted(option[0].candidate_id for option in self.options)]
         else:
             asked = [anchor.candidate_id for anchor in self.subject]
-        return hashlib.sha256(f"{self.kind}:{asked}".encode()).hexdigest()[:12]
+        again = f":{self.vote}" if self.vote > 1 else ""
+        return hashlib.sha256(f"{self.kind}:{asked}{again}".encode()).hexdigest()[:12]
 
     @property
     def shown(self) -> tuple[Anchor, ...]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,32 +19,8 @@ from spam_model.simulation import SimulatedClip
 from spam_model.storage import read_candidates, write_candidates
 from spam_model.values import Labels
 from spam_model.values.candidates import FloatArray, IntArray
+from tests.bench.ratio import Ratio, seconds
 from tests.bench.tracker import track_by_iou
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """``ours`` over ``theirs``, both in ``unit``."""
-
-    what: str
-    reference: str
-    unit: str
-    ours: float
-    theirs: float
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.theirs
-
-
-def seconds(action: Callable[[], object], repeats: int = 5) -> float:
-    """The least of a few times: what the work takes when nothing else disturbs it."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 def labelling(labeler: Labeler, clip: SimulatedClip) -> list[Ratio]:

@@ -57,15 +57,12 @@ def track_by_iou(candidates: Candidates) -> Labels:
 
 def _labels(candidates: Candidates, tracks: list[list[int]]) -> Labels:
     rows = np.array([row for track in tracks for row in track], np.int64)
-    count = len(rows)
-    return Labels(
-        info=candidates.info,
-        track=np.repeat(np.arange(len(tracks)), [len(track) for track in tracks]),
-        frame=candidates.frame[rows],
-        box=candidates.box[rows],
+    return Labels.build(
+        candidates.info,
+        np.repeat(np.arange(len(tracks)), [len(track) for track in tracks]),
+        candidates.frame[rows],
+        candidates.box[rows],
         class_id=candidates.class_id[rows],
         score=candidates.score[rows],
         candidate_id=candidates.id[rows],
-        occluded=np.zeros(count, bool),
-        uncertainty=np.zeros(count),
     )

@@ -17,6 +17,7 @@ from cvat_bridge.server import CvatReader
 from cvat_bridge.sync import SyncOptions, SyncReport
 from cvat_bridge.wire import Annotations, Job, Track
 from spam_model.active.oracle import Oracle
+from spam_model.active.registry import DEFAULT_STRATEGY
 from spam_model.active.session import Session
 from spam_model.data.motchallenge import read_ground_truth
 from spam_model.detectors.registry import create_source
@@ -49,9 +50,10 @@ class Bench:
         rounds: int = 2,
         dry_run: bool = False,
         reviewers: tuple[str, ...] = (),
+        strategy: str = DEFAULT_STRATEGY,
     ) -> SyncReport:
         source = create_source("simulated", folder=self.sequence, seed=0)
-        options = SyncOptions(budget=budget, rounds=rounds, dry_run=dry_run, reviewers=reviewers)
+        options = SyncOptions(budget, rounds, strategy, reviewers, dry_run)
         said = {"detector": "simulated", "frame_rate": 25.0}
         return sync_task(self.client, self.task, self.state, said, options, Progress(quiet=True), source)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -41,15 +40,12 @@ def labels(tracks: Mapping[int, Rows], info: ClipInfo = INFO, first_candidate: i
     rows = [(track, frame, x1) for track in sorted(tracks) for frame, x1 in tracks[track]]
     count = len(rows)
     x1 = np.array([row[2] for row in rows], np.float64)
-    return Labels(
-        info=info,
-        track=np.array([row[0] for row in rows], np.int64),
-        frame=np.array([row[1] for row in rows], np.int64),
-        box=np.stack([x1, np.full(count, 50.0), x1 + 40, np.full(count, 130.0)], axis=1).reshape(count, 4),
-        class_id=np.zeros(count, np.int64),
-        score=np.ones(count),
+    return Labels.build(
+        info,
+        np.array([row[0] for row in rows], np.int64),
+        np.array([row[1] for row in rows], np.int64),
+        np.stack([x1, np.full(count, 50.0), x1 + 40, np.full(count, 130.0)], axis=1),
         candidate_id=np.arange(first_candidate, first_candidate + count),
-        occluded=np.zeros(count, bool),
         uncertainty=np.full(count, 0.1),
     )
 
@@ -61,9 +57,7 @@ def straight(first: int, last: int, x1: float = 10.0, step: float = 2.0) -> list
 def renumbered(given: Labels, numbers: dict[int, int]) -> Labels:
     """The same boxes under other track numbers."""
     track = np.array([numbers[number] for number in given.track.tolist()], np.int64)
-    order = np.lexsort((given.frame, track))
-    columns = ("frame", "box", "class_id", "score", "candidate_id", "occluded", "uncertainty")
-    return replace(given, track=track[order], **{name: getattr(given, name)[order] for name in columns})
+    return given.take(np.arange(len(given)), track=track)
 
 
 def job(key: int = 1, start: int = 0, stop: int = 59, state: str = "new", stage: str = "annotation") -> Job:

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cvat_sdk import Client, Config, models
+from cvat_sdk import Client, models
 
 from cvat_bridge import connection, writer
 from cvat_bridge.embedded.process import ServerProcess
 from cvat_bridge.ownership import ID_ATTRIBUTE, UNCERTAINTY_ATTRIBUTE
+from tests.cvat_bridge.accounts import PASSWORDS, log_in
 from tests.cvat_bridge.clips import write_sequence
-from tests.cvat_bridge.embedded.conftest import PASSWORDS
 from tests.cvat_bridge.proxy import Proxy
 
 MakeTask = Callable[..., int]
@@ -47,12 +47,6 @@ def running_proxy(cvat: ServerProcess) -> Iterator[Proxy]:
 def proxy(running_proxy: Proxy) -> Proxy:
     running_proxy.reset()
     return running_proxy
-
-
-def log_in(url: str, name: str) -> Client:
-    client = Client(url, config=Config(status_check_period=0.05), check_server_version=False)
-    client.login((name, PASSWORDS[name]))
-    return client
 
 
 @pytest.fixture(scope="session")

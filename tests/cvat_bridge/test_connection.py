@@ -15,7 +15,7 @@ from cvat_bridge import connection
 from cvat_bridge.connection import as_server_error, configure_arguments, connect, parse_json, read, send
 from cvat_bridge.server import CvatReader
 from spam_model.errors import ServerError
-from tests.cvat_bridge.embedded.conftest import PASSWORDS
+from tests.cvat_bridge.accounts import PASSWORDS
 from tests.cvat_bridge.proxy import DROPPED, SILENT, Fault, Proxy
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,11 +23,17 @@ def of_candidates(track_of: list[int]) -> Labels:
     """Candidate i belongs to track ``track_of[i]`` and lies on frame i."""
     tracks = {number: [(i, 10.0) for i, t in enumerate(track_of) if t == number] for number in set(track_of)}
     made = labels(tracks)
-    return Labels(**{**vars(made), "candidate_id": made.frame.copy()})
+    return replace(made, candidate_id=made.frame.copy())
 
 
 def test_the_first_round_numbers_from_one() -> None:
     assert keep_identities(labels({5: straight(0, 3), 9: straight(0, 3)}), {}) == {5: 1, 9: 2}
+
+
+def test_boxes_that_people_drew_carry_an_identity_and_filled_gaps_none() -> None:
+    made = labels({1: straight(0, 2)})
+    made = replace(made, candidate_id=np.array([5, -1, -(2**61)]))
+    assert candidate_identities(made, {1: 7}) == {5: 7, -(2**61): 7}
 
 
 @settings(max_examples=100, deadline=None)
@@ -92,7 +100,7 @@ def test_a_number_that_went_out_of_use_never_comes_back() -> None:
 
 def test_filled_gaps_carry_no_identity_over() -> None:
     made = labels({1: straight(0, 3)})
-    gaps = Labels(**{**vars(made), "candidate_id": np.array([0, -1, -1, 3])})
+    gaps = replace(made, candidate_id=np.array([0, -1, -1, 3]))
     assert candidate_identities(gaps, {1: 4}) == {0: 4, 3: 4}
 
 

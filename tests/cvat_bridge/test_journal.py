@@ -12,14 +12,25 @@ from pathlib import Path
 import pytest
 
 from cvat_bridge.journal import CardRow, Journal, RoundRow, state_folder
+from spam_model import storage
 from spam_model.active.session import Session
 from spam_model.errors import FormatError, InputError
-from spam_model.values import Anchor, Answer, Constraints, Ledger, Query, QueryKind
+from spam_model.values import Anchor, Answer, Constraints, Ledger, Query, QueryKind, Topic
 
 FIRST, LATER, OTHER = (
     Anchor(1, 0, (0.0, 0.0, 4.0, 8.0), 0),
     Anchor(2, 1, (1.0, 0.5, 5.0, 8.25), 0),
     Anchor(3, 1, (9.0, 0.0, 13.0, 8.0), 0),
+)
+PLACE = Query(
+    QueryKind.LOCALIZATION,
+    0,
+    (Anchor(-(2**62), 6, (0.1, 0.2, 4.3, 8.4), 0),),
+    value=1.5,
+    topic=Topic.PLACE,
+    expected="nothing",
+    error_probability=1 / 3,
+    between=(FIRST, Anchor(4, 12, (1.0, 0.5, 5.0, 8.25), 0)),
 )
 
 
@@ -28,6 +39,7 @@ def _session() -> Session:
         Query(QueryKind.DETECTION, 0, (FIRST,), uncertainty=0.6, value=1 / 3),
         Query(QueryKind.ASSOCIATION, 1, (FIRST,), ((LATER,), (OTHER,))),
         Query(QueryKind.LOCALIZATION, 0, (LATER,)),
+        PLACE,
     )
     session = Session(Ledger(full=100, budget=10), constraints=Constraints()).ask(queries)
     return session.tell((Answer(queries[1].id, "B"), Answer(queries[2].id, box=(0.1, 0.0, 0.1 + 0.2, 1 / 3))))
@@ -87,6 +99,16 @@ def test_a_session_comes_back_as_it_was(tmp_path: Path) -> None:
     assert again == session
     assert again is not None
     assert [query.id for query in again.asked] == [query.id for query in session.asked]
+
+
+def test_a_question_about_a_place_comes_back_with_all_it_knows_from_journal_and_file(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.put_session(_session())
+        again = journal.session()
+    assert again is not None
+    assert PLACE.subject[0].is_drawn
+    assert again.asked[-1] == PLACE
+    assert storage.queries_from_bytes(storage.queries_to_bytes((PLACE,))) == (PLACE,)
 
 
 def test_cards_and_rounds_come_back_as_they_were(tmp_path: Path) -> None:

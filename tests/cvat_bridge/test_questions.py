@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from cvat_bridge.review_desk import ReviewDesk
 from cvat_bridge.server import CvatReader
 from cvat_bridge.wire import Shape, Tag, Task
 from cvat_bridge.writer import CvatWriter
-from spam_model.values import NOTHING, OPTION_LETTERS, Anchor, Answer, ClipInfo, Query, QueryKind
+from spam_model.values import NOTHING, OPTION_LETTERS, Anchor, Answer, ClipInfo, Query, QueryKind, Topic
 from tests.cvat_bridge.cards.painted import PaintedFrames, labels_of, tracklet
 from tests.cvat_bridge.proxy import Fault, Proxy
 
@@ -38,11 +39,19 @@ def _box(number: int, box: tuple[float, float, float, float]) -> Query:
 
 LINKS = tuple(_link(options) for options in (1, 3, 7))
 VALID = Query(QueryKind.DETECTION, 0, tracklet(200, 12, (100.0, 60.0, 130.0, 140.0), 1))
+PLACE = Query(
+    QueryKind.LOCALIZATION,
+    0,
+    (Anchor(-(2**61), 20, (60.5, 50.25, 90.0, 130.0), 0),),
+    topic=Topic.PLACE,
+    between=(Anchor(600, 13, (40.0, 50.0, 70.0, 130.0), 0), Anchor(601, 27, (80.0, 50.0, 110.0, 130.0), 0)),
+)
 BOXES = (
     _box(1, (100.25, 60.5, 131.0, 140.75)),
     _box(2, (-3.5, 20.0, 12.0, 61.0)),
     _box(3, (300.0, 200.0, 330.0, 250.0)),
     _box(4, (150.0, 100.0, 155.0, 112.0)),
+    PLACE,
 )
 QUERIES = (*LINKS, VALID, *BOXES)
 
@@ -93,7 +102,7 @@ class Round:
 
 @pytest.fixture
 def asked(lead: Client, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Round]:
-    """A round of eight questions in jobs of three cards."""
+    """A round of all the questions in jobs of three cards."""
     monkeypatch.setattr(questions, "CARDS_PER_JOB", 3)
     reader = CvatReader(lead)
     with Journal(tmp_path / "journal") as journal:
@@ -247,3 +256,9 @@ def test_the_guide_tells_the_keys_and_leads_to_the_frames(asked: Round) -> None:
     guide, _ = asked.client.api_client.guides_api.retrieve(task.guide_id)
     assert "Ctrl+S" in guide.markdown
     assert all(f"?frame={query.subject[-1].frame})" in guide.markdown for query in QUERIES)
+    (line,) = [line for line in guide.markdown.splitlines() if PLACE.id in line]
+    assert re.findall(r"\[(\w+ \d+)\]\(\S+/tasks/1\?frame=(\d+)\)", line) == [
+        ("frame 20", "20"),
+        ("before 13", "13"),
+        ("after 27", "27"),
+    ]

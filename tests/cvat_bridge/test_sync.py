@@ -316,6 +316,29 @@ def test_a_reviewer_whom_cvat_does_not_know_is_named_before_anything_is_sent(ben
     assert not proxy.writes
 
 
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        ("error-per-click", "no strategy is called 'error-per-click'; there are: track-review"),
+        ("ensemble", "needs the weights"),
+        ("random/nosuch", "no strategy is called 'nosuch'"),
+    ],
+)
+def test_a_strategy_that_cannot_be_used_is_named_before_anything_is_sent(
+    bench: Bench, proxy: Proxy, strategy: str, reason: str
+) -> None:
+    proxy.reset()
+    with pytest.raises(InputError, match=reason):
+        bench.sync(strategy=strategy)
+    assert not proxy.writes
+
+
+def test_two_strategies_can_share_the_questions(bench: Bench) -> None:
+    report = bench.sync(strategy="random/spam")
+    assert report.phase == "waiting"
+    assert all(query.topic is None for query in bench.session().asked)
+
+
 def test_an_identity_that_went_out_of_use_gets_no_second_meaning(bench: Bench) -> None:
     """A person deleted object 900; were its number used again, the new object would be held back."""
     bench.sync(budget=0.0)

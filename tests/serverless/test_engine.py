@@ -22,7 +22,7 @@ from spam_model import storage, wire
 from spam_model.data.clip import Image
 from spam_model.errors import ConstraintConflict, InputError
 from spam_model.graph.model import SpamModel
-from spam_model.values import Candidates, ClipInfo, Constraints, LabelResult
+from spam_model.values import Anchor, Candidates, ClipInfo, Constraint, ConstraintKind, Constraints, LabelResult
 
 FOLDER = Path(__file__).parents[2] / "serverless" / "pytorch" / "spam" / "engine" / "nuclio"
 INFO = ClipInfo("clip", frame_count=30, frame_rate=25.0, width=64, height=48)
@@ -239,9 +239,15 @@ def test_the_deployed_function_gives_what_the_model_gives_here(
     assert len(there) == 60
     for name in ("frame", "box", "score", "class_id", "embedding", "source", "id"):
         np.testing.assert_array_equal(getattr(there, name), getattr(here, name), strict=True)
-    labels_here, labels_there = (each.label(here, Constraints()).labels for each in (local, remote))
+    drawn = Anchor(-(2**61), 12, (40.0, 20.0, 50.0, 40.0), 0)
+    answers = Constraints((Constraint(ConstraintKind.BOX, drawn, box=(41.5, 20.0, 50.25, 40.0)),))
+    result_here, result_there = (each.label(here, answers) for each in (local, remote))
     for name in ("track", "frame", "box", "score", "candidate_id", "uncertainty"):
-        np.testing.assert_allclose(getattr(labels_there, name), getattr(labels_here, name), rtol=0, atol=1e-9)
+        one, other = getattr(result_there.labels, name), getattr(result_here.labels, name)
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
+    assert len(result_there.candidates) == len(here) + 1
+    assert drawn.candidate_id in result_there.labels.candidate_id
+    np.testing.assert_array_equal(result_there.candidates.id, result_here.candidates.id)
     described = remote.describe()
     assert (described.kind, described.model_version) == ("remote", local.describe().model_version)
 

@@ -2,22 +2,27 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from spam_model.active.questions.places import drawn_id
 from spam_model.data.motchallenge import read_detections, read_ground_truth, read_sequence_info
 from spam_model.errors import DeviceError
 from spam_model.evaluation import evaluate
 from spam_model.labeler import Labeler
 from spam_model.simulation import SimulationConfig, simulate
-from spam_model.values import Constraint, ConstraintKind, Constraints, LabelResult
-from tests.spam_model.graph.worlds import accept, anchor, cannot_link, must_link, reject
+from spam_model.values import Anchor, Constraint, ConstraintKind, Constraints, LabelResult
+from tests.spam_model.graph.worlds import accept, anchor, any_constraints, cannot_link, must_link, reject
 
 DATA = Path(os.environ.get("CVAT_SPAM_DATA", Path(__file__).parents[3] / "shared")) / "data"
 CLIP = simulate(SimulationConfig(frame_count=100, people=8), seed=1)
+SHORT = simulate(SimulationConfig(frame_count=24, people=5), seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +137,62 @@ def test_a_box_that_a_person_confirmed_is_not_smoothed_away(labeler: Labeler, re
     said = Constraint(ConstraintKind.BOX, anchor(CLIP.candidates, row), box=(x1, y1, x2, y2))
     labels = labeler.label(CLIP.candidates, Constraints((said,))).labels
     assert labels.box[labels.candidate_id == id].tolist() == [[x1, y1, x2, y2]]
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.data())
+def test_sparing_the_run_without_answers_changes_nothing(labeler: Labeler, data: st.DataObject) -> None:
+    base = labeler.unanswered(SHORT.candidates)
+    items = data.draw(any_constraints(SHORT.candidates)).items
+    box = (100.0, 100.0, 130.0, 200.0)
+    proposal = Anchor(-9, data.draw(st.integers(0, 23)), box, 0)
+    constraints = Constraints(
+        (*items, *data.draw(st.sampled_from([(), (Constraint(ConstraintKind.BOX, proposal, box=box),)])))
+    )
+    spared, whole = (labeler.label(SHORT.candidates, constraints, base=given) for given in (base, None))
+    assert (spared.conflicts, spared.unmatched) == (whole.conflicts, whole.unmatched)
+    levels = zip(spared.hierarchy.levels, whole.hierarchy.levels, strict=True)
+    parts = [(getattr(spared, name), getattr(whole, name)) for name in ("labels", "candidates", "hierarchy")]
+    for one, other in [*parts, *levels]:
+        arrays = {name: value for name, value in vars(one).items() if isinstance(value, np.ndarray)}
+        assert len(arrays) >= 3
+        for name, value in arrays.items():
+            assert np.array_equal(value, getattr(other, name)), name
+
+
+def gaps(result: LabelResult, least: int) -> list[tuple[int, int]]:
+    """Rows of the candidates on the two sides of the gaps of at least so many frames, in pushed tracks."""
+    found = []
+    for track in result.labels.track_ids.tolist():
+        ids = result.labels.candidate_id[result.labels.rows(track)]
+        rows = result.candidates.rows_of(ids[ids >= 0])
+        found += [
+            (a, b) for a, b in pairwise(rows.tolist()) if CLIP.candidates.frame[b] - CLIP.candidates.frame[a] > least
+        ]
+    return found
+
+
+@pytest.mark.parametrize("offset", [0.0, 8.0], ids=["as proposed", "moved"])
+def test_a_box_drawn_in_a_gap_is_a_label_of_the_track_on_both_sides(
+    labeler: Labeler, result: LabelResult, offset: float
+) -> None:
+    candidates = CLIP.candidates
+    for before, after in gaps(result, least=6)[:5]:
+        frame = int(candidates.frame[before] + candidates.frame[after]) // 2
+        x1, y1, x2, y2 = ((candidates.box[before] + candidates.box[after]) / 2 + offset).tolist()
+        drawn = Anchor(drawn_id(int(candidates.id[before]), frame), frame, (x1, y1, x2, y2), 0)
+        ends = anchor(candidates, before), anchor(candidates, after)
+        items = (
+            Constraint(ConstraintKind.BOX, drawn, box=drawn.box),
+            Constraint(ConstraintKind.MUST_LINK, ends[0], drawn),
+            Constraint(ConstraintKind.MUST_LINK, drawn, ends[1]),
+        )
+        answered = labeler.label(candidates, Constraints(items))
+        labels = answered.labels
+        (row,) = np.flatnonzero(labels.candidate_id == drawn.candidate_id)
+        assert labels.box[row].tolist() == list(drawn.box)
+        assert (labels.frame[row], labels.occluded[row], labels.uncertainty[row]) == (frame, False, 0)
+        same = {int(labels.track[labels.candidate_id == candidates.id[end]][0]) for end in (before, after)}
+        assert same == {int(labels.track[row])}
+        assert not (labels.occluded & (labels.track == labels.track[row]) & (labels.frame == frame)).any()
+    assert len(gaps(result, least=6)) > 0

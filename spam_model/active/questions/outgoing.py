@@ -81,6 +81,7 @@ def association_query(
     *,
     boxes_decided: int,
     value: float,
+    expected: str = "",
 ) -> Query:
     """The question about a node's next occurrence, the chosen and the most probable partners as options."""
     positions = list(range(min(len(links.future), len(OPTION_LETTERS))))
@@ -96,4 +97,5 @@ def association_query(
         uncertainty=links.uncertainty,
         boxes_decided=boxes_decided,
         value=value,
+        expected=expected,
     )

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 
 from spam_model.active.anchors import anchors_of
-from spam_model.values import LabelResult, Query, QueryKind, binary_entropy
+from spam_model.active.questions import stakes
+from spam_model.active.questions.draft import Draft
+from spam_model.active.questions.view import ReviewView
+from spam_model.values import LabelResult, Query, QueryKind, Topic, binary_entropy
 from spam_model.values.candidates import IntArray
 
+FEATURES = ("mean logit", "low logit", "mean strength", "best strength", "log boxes", "log seconds")
 
-def track_questions(result: LabelResult) -> Iterator[Query]:
-    """One per final track, those that the last filter dropped included.
 
-    The expected error is what the track's boxes would cost if the decision about it is wrong: (1 − p)·n for a track
-    that is pushed, p·n for one that is not, with p the mean probability of its candidates.
-    """
-    hierarchy = result.hierarchy
-    pushed = np.isin(result.candidates.id, result.labels.candidate_id)
-    for rows in rows_per_track(hierarchy.track_of).values():
-        probability = float(hierarchy.node_probability[rows].mean())
-        wrong = 1 - probability if pushed[rows].any() else probability
-        yield Query(
-            kind=QueryKind.DETECTION,
-            level=len(hierarchy.levels),
-            subject=anchors_of(result.candidates, rows),
-            uncertainty=float(binary_entropy(np.array([probability]))[0]),
-            boxes_decided=len(rows),
-            value=wrong * len(rows),
+def track_drafts(view: ReviewView) -> Iterator[Draft]:
+    """One per track of the hierarchy, those that the last filter dropped included."""
+    rate = view.result.candidates.info.frame_rate
+    for rows in view.tracks.values():
+        pushed = bool(view.pushed[rows].any())
+        logit, strength = view.node_logit[rows], view.strength[rows]
+        yield Draft(
+            topic=Topic.TRACK if pushed else Topic.DROPPED,
+            features=(
+                float(logit.mean()),
+                float(np.percentile(logit, 20)),
+                float(strength.mean()),
+                float(strength.max()),
+                float(np.log(len(rows))),
+                float(np.log(len(rows) / rate)),
+            ),
+            stake=stakes.false_boxes(len(rows)) if pushed else stakes.missed_track(len(rows)),
+            clicks=1,
+            build=partial(_query, view.result, rows, "yes" if pushed else "no"),
         )
 
 
-def rows_per_track(track_of: IntArray) -> dict[int, IntArray]:
-    """Rows of each final track, in time order; tracks of -1 (none) left out."""
-    order = np.argsort(track_of, kind="stable")
-    tracks, starts = np.unique(track_of[order], return_index=True)
-    bounds = pairwise([*starts.tolist(), len(order)])
-    return {
-        track: order[first:last] for track, (first, last) in zip(tracks.tolist(), bounds, strict=True) if track >= 0
-    }
+def _query(result: LabelResult, rows: IntArray, expected: str) -> Query:
+    probability = float(result.hierarchy.node_probability[rows].mean())
+    return Query(
+        kind=QueryKind.DETECTION,
+        level=len(result.hierarchy.levels),
+        subject=anchors_of(result.candidates, rows),
+        uncertainty=float(binary_entropy(np.array([probability]))[0]),
+        boxes_decided=len(rows),
+        expected=expected,
+    )

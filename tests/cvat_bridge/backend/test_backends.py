@@ -20,7 +20,7 @@ from spam_model import storage
 from spam_model.errors import BackendError, ConstraintConflict, InputError, VideoError
 from spam_model.graph.model import SpamModel
 from spam_model.labeler import Labeler
-from spam_model.values import Anchor, Candidates, Constraint, ConstraintKind, Constraints, LabelResult
+from spam_model.values import Anchor, Candidates, Constraint, ConstraintKind, Constraints, LabelResult, Source
 from tests.cvat_bridge.backend.fakes import INFO, ServedEngine, blob_source, encoded_frames
 
 
@@ -99,6 +99,26 @@ def test_both_backends_label_the_same_to_the_bit(served: ServedEngine, local: Lo
     assert len(labelled.hierarchy.levels) > 0
     assert len(labelled.unmatched) == 1
     assert_same(labelled, local.label(candidates, constraints))
+
+
+def test_on_both_backends_a_box_that_a_person_drew_is_a_candidate_and_a_label(
+    served: ServedEngine, local: LocalBackend
+) -> None:
+    candidates = local.candidates(INFO, encoded_frames(40))
+    candidates = candidates.take(candidates.frame != 20)
+    box = (20.125, 5.5, 32.25, 25.75)
+    drawn = Anchor(-(2**60) - 1, 20, (20.0, 5.0, 32.0, 25.0), 0)
+    constraints = Constraints((Constraint(ConstraintKind.BOX, drawn, box=box),))
+    for backend in both(served, local):
+        result = backend.label(candidates, constraints)
+        (row,) = result.candidates.rows_of(np.array([drawn.candidate_id]))
+        assert len(result.candidates) == len(candidates) + 1
+        assert len(result.hierarchy.track_of) == len(result.candidates)
+        assert (result.candidates.source[row], result.candidates.frame[row]) == (Source.PERSON, 20)
+        (label,) = np.flatnonzero(result.labels.candidate_id == drawn.candidate_id)
+        assert tuple(result.labels.box[label]) == box
+        assert result.unmatched == ()
+    assert_same(*(backend.label(candidates, constraints) for backend in both(served, local)))
 
 
 def test_both_backends_describe_themselves(served: ServedEngine, local: LocalBackend, labeler: Labeler) -> None:

@@ -43,15 +43,11 @@ def tracklet(first_id: int, first_frame: int, box: Box, count: int = 1, step: fl
 def labels_of(info: ClipInfo, tracks: list[tuple[Anchor, ...]], uncertainty: float = 0.1) -> Labels:
     """One track, numbered from 1, for each tracklet."""
     anchors = [anchor for track in tracks for anchor in track]
-    count = len(anchors)
-    return Labels(
-        info=info,
-        track=np.repeat(np.arange(1, len(tracks) + 1), [len(track) for track in tracks]),
-        frame=np.array([anchor.frame for anchor in anchors], np.int64),
-        box=np.array([anchor.box for anchor in anchors], np.float64).reshape(count, 4),
-        class_id=np.zeros(count, np.int64),
-        score=np.ones(count),
+    return Labels.build(
+        info,
+        np.repeat(np.arange(1, len(tracks) + 1), [len(track) for track in tracks]),
+        np.array([anchor.frame for anchor in anchors], np.int64),
+        np.array([anchor.box for anchor in anchors], np.float64),
         candidate_id=np.array([anchor.candidate_id for anchor in anchors], np.int64),
-        occluded=np.zeros(count, bool),
-        uncertainty=np.full(count, uncertainty),
+        uncertainty=np.full(len(anchors), uncertainty),
     )

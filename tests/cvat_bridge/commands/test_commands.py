@@ -10,9 +10,9 @@ from cvat_sdk import Client
 
 from cvat_bridge.cli import main
 from cvat_bridge.server import CvatReader
+from tests.cvat_bridge.accounts import PASSWORDS
 from tests.cvat_bridge.bench import Bench
 from tests.cvat_bridge.conftest import MakeTask
-from tests.cvat_bridge.embedded.conftest import PASSWORDS
 from tests.cvat_bridge.proxy import Fault, Proxy
 
 Capture = pytest.CaptureFixture[str]

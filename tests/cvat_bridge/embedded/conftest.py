@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cvat_sdk import Client, Config
+from cvat_sdk import Client
 
 from cvat_bridge.embedded.process import ServerProcess
+from tests.cvat_bridge.accounts import PASSWORDS, log_in
 from tests.cvat_bridge.embedded.media_files import video
-
-PASSWORDS = {"admin": "admin-secret", "reviewer1": "first-secret", "reviewer2": "second-secret"}
 
 
 @pytest.fixture(scope="session")
@@ -18,21 +17,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
 
 
-def connect(url: str, name: str) -> Client:
-    client = Client(url, config=Config(status_check_period=0.05), check_server_version=False)
-    client.login((name, PASSWORDS[name]))
-    return client
-
-
 @pytest.fixture(scope="session")
 def admin(server: ServerProcess) -> Iterator[Client]:
-    with connect(server.url, "admin") as client:
+    with log_in(server.url, "admin") as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def reviewer(server: ServerProcess) -> Iterator[Client]:
-    with connect(server.url, "reviewer1") as client:
+    with log_in(server.url, "reviewer1") as client:
         yield client
 
 

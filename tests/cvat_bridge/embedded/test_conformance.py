@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cvat_bridge.embedded.process import ServerProcess
+from tests.cvat_bridge.accounts import PASSWORDS
 from tests.cvat_bridge.embedded import distil
-from tests.cvat_bridge.embedded.conftest import PASSWORDS
 from tests.cvat_bridge.embedded.replay import GOLDEN, Replay
 
 # Exchanges of endpoints in scope that cannot be replayed, because they rest on something out of scope.

@@ -9,18 +9,18 @@ import pytest
 from cvat_bridge.embedded.process import ManagedProcess, ServerProcess
 from cvat_bridge.embedded.server.__main__ import main
 from spam_model.errors import ServerError
+from tests.cvat_bridge.accounts import PASSWORDS, log_in
 from tests.cvat_bridge.embedded import flows
-from tests.cvat_bridge.embedded.conftest import PASSWORDS, connect
 
 
 def test_everything_is_still_there_after_a_restart(tmp_path: Path, clip: Path) -> None:
     folder = tmp_path / "data"
-    with ServerProcess(folder, PASSWORDS) as server, connect(server.url, "admin") as client:
+    with ServerProcess(folder, PASSWORDS) as server, log_in(server.url, "admin") as client:
         project = flows.new_project(client)
         task = flows.new_task(client, project, [clip])
         task.update_annotations(flows.body(flows.track(project.get_labels()[0].id, [0, 10])))
         first = task.get_annotations().to_dict()
-    with ServerProcess(folder) as server, connect(server.url, "admin") as client:
+    with ServerProcess(folder) as server, log_in(server.url, "admin") as client:
         again = client.tasks.retrieve(task.id)
         assert again.get_annotations().to_dict() == first
         assert again.get_frame(3, quality="original").read()[1:4] == b"PNG"
@@ -39,7 +39,7 @@ class Traces:
 @pytest.fixture(scope="module")
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Traces:
     folder = tmp_path_factory.mktemp("stopped")
-    with ServerProcess(folder, PASSWORDS) as server, connect(server.url, "reviewer1") as client:
+    with ServerProcess(folder, PASSWORDS) as server, log_in(server.url, "reviewer1") as client:
         session = client.api_client.cookies["sessionid"].value
         pid = json.loads((folder / "ready.json").read_text())["pid"]
         command = Path(f"/proc/{pid}/cmdline").read_text()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spam_model.active.anchors import anchors_of
-from spam_model.active.answers import constraints_from
+from spam_model.active.answers import changes_labels, constraints_from
 from spam_model.active.session import Session
 from spam_model.errors import InputError
-from spam_model.values import NOTHING, Answer, Constraint, ConstraintKind, Ledger, Query
-from tests.spam_model.active.worlds import anchor, association, detection, localization, result_of, walk
+from spam_model.values import NOTHING, Answer, Box, Constraint, ConstraintKind, Ledger, Query, Topic
+from tests.spam_model.active.worlds import anchor, association, detection, drawn, localization, result_of, walk
 
 ACCEPT, REJECT = ConstraintKind.ACCEPT, ConstraintKind.REJECT
 MUST, CANNOT = ConstraintKind.MUST_LINK, ConstraintKind.CANNOT_LINK
@@ -33,6 +35,8 @@ CASES = [
     ("the last option", LINK, "C", [(MUST, 2, 8)]),
     ("none of the options", LINK, "nobody", [(CANNOT, 2, 5), (CANNOT, 2, 6), (CANNOT, 2, 8)]),
     ("nothing is there to draw a box around", localization(5), NOTHING, [(REJECT, 5)]),
+    ("nothing is there in a gap", drawn(4, 8), NOTHING, []),
+    ("nothing is there where a gap was filled", drawn(4, 8, Topic.FILLED), NOTHING, []),
     ("unsure of a box", detection(1), "unsure", []),
     ("unsure of a track", detection(1, 2, level=4), "unsure", []),
     ("unsure of a link", LINK, "unsure", []),
@@ -53,6 +57,72 @@ def test_a_rectangle_is_the_box_moved_or_not(box: tuple[float, float, float, flo
     query = localization(5)
     (constraint,) = constraints_from(query, Answer(query.id, box=box))
     assert constraint == Constraint(ConstraintKind.BOX, anchor(5), box=box, query_id=query.id)
+
+
+@pytest.mark.parametrize("topic", [Topic.PLACE, Topic.FILLED])
+def test_a_rectangle_in_a_gap_is_a_new_box_of_the_object_on_both_sides(topic: Topic) -> None:
+    query, box = drawn(4, 8, topic), (1.0, 2.0, 30.0, 40.0)
+    got = constraints_from(query, Answer(query.id, box=box))
+    middle = anchor(-5, 6)
+    assert middle.is_drawn
+    assert not any(one.is_drawn for one in (anchor(4), anchor(0), replace(anchor(4), candidate_id=-1)))
+    assert got == (
+        Constraint(ConstraintKind.BOX, middle, box=box, query_id=query.id),
+        Constraint(MUST, anchor(4), middle, query_id=query.id),
+        Constraint(MUST, middle, anchor(8), query_id=query.id),
+    )
+
+
+def about(topic: Topic, expected: str = "") -> Query:
+    """A question of this topic; its boxes are those of ``anchor``, 29 × 38 px."""
+    query = {
+        Topic.CROSSING: LINK,
+        Topic.GAP: LINK,
+        Topic.NEXT: LINK,
+        Topic.FIT: localization(1),
+        Topic.PLACE: drawn(4, 8),
+        Topic.FILLED: drawn(4, 8, Topic.FILLED),
+    }.get(topic, detection(1, 2))
+    return replace(query, topic=topic, expected=expected)
+
+
+def moved(share: float) -> Box:
+    """The box of ``anchor``, moved so that it overlaps what it was by this much (IoU)."""
+    by = 29 * (1 - share) / (1 + share)
+    return (1.0 + by, 2.0, 30.0 + by, 40.0)
+
+
+CHANGES: list[tuple[Query, dict[str | Box, bool]]] = [
+    (about(Topic.TRACK, "yes"), {"yes": False, "no": True, "unsure": False}),
+    (about(Topic.DROPPED, "no"), {"yes": True, "no": False, "unsure": False}),
+    (about(Topic.RUN, "yes"), {"yes": False, "no": True, "unsure": False}),
+    (about(Topic.MISSED, "no"), {"yes": True, "no": False, "unsure": False}),
+    (about(Topic.CROSSING, "A"), {"A": False, "B": True, "nobody": True, "unsure": False}),
+    (about(Topic.GAP, "B"), {"A": True, "B": False, "C": True, "nobody": True, "unsure": False}),
+    (about(Topic.NEXT, "nobody"), {"A": True, "C": True, "nobody": False, "unsure": False}),
+    (about(Topic.FIT), {moved(1.0): False, moved(0.71): False, moved(0.69): True, NOTHING: True}),
+    (about(Topic.PLACE), {moved(1.0): True, moved(0.3): True, NOTHING: False}),
+    (about(Topic.FILLED), {moved(1.0): False, moved(0.51): False, moved(0.49): True, NOTHING: True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "changes"),
+    [
+        pytest.param(query, said, changes, id=f"{query.topic}: {said}")
+        for query, table in CHANGES
+        for said, changes in table.items()
+    ],
+)
+def test_an_answer_changes_the_labels_if_it_says_that_they_are_wrong(
+    query: Query, said: str | Box, changes: bool
+) -> None:
+    answer = Answer(query.id, said) if isinstance(said, str) else Answer(query.id, box=said)
+    assert changes_labels(query, answer) is changes
+
+
+def test_there_is_a_case_for_every_topic() -> None:
+    assert {query.topic for query, _ in CHANGES} == set(Topic)
 
 
 @pytest.mark.parametrize(

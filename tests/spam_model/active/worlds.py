@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from spam_model.active.anchors import anchors_of
 from spam_model.postprocess import PostprocessSettings, finish
 from spam_model.values import (
     Anchor,
@@ -19,7 +21,9 @@ from spam_model.values import (
     Level,
     Query,
     QueryKind,
+    Topic,
 )
+from spam_model.values.candidates import FloatArray
 
 INFO = ClipInfo("hand-made", frame_count=80, frame_rate=10.0, width=640, height=480, class_names=("person", "car"))
 Seen = tuple[int, Box]
@@ -75,6 +79,44 @@ def result_of(
     return LabelResult(candidates, hierarchy, finish(candidates, hierarchy, Constraints(), settings), (), ())
 
 
+def with_probability(
+    result: LabelResult, frames: Sequence[int], probability: float, tracked: bool = True
+) -> LabelResult:
+    """The same, but for the probability of the boxes of these frames that are in tracks (or in none)."""
+    chosen = np.isin(result.candidates.frame, list(frames)) & ((result.hierarchy.track_of >= 0) == tracked)
+    valid = np.where(chosen, probability, result.hierarchy.node_probability)
+    return replace(result, hierarchy=replace(result.hierarchy, node_probability=valid))
+
+
+def with_scores(result: LabelResult, scores: FloatArray) -> LabelResult:
+    """The same, seen by a detector that scored the candidates like this. [N]."""
+    return replace(result, candidates=replace(result.candidates, score=scores))
+
+
+def unpushed(result: LabelResult) -> LabelResult:
+    """The same with all tracks held back."""
+    return replace(result, labels=result.labels.take(np.zeros(0, np.int64)))
+
+
+def anchors_at(result: LabelResult, track: int, frames: Sequence[int]) -> tuple[Anchor, ...]:
+    """The candidates of a track (-1: of none) in these frames."""
+    return anchors_of(
+        result.candidates,
+        np.flatnonzero((result.hierarchy.track_of == track) & np.isin(result.candidates.frame, list(frames))),
+    )
+
+
+def frames_of(anchors: tuple[Anchor, ...]) -> list[int]:
+    return [anchor.frame for anchor in anchors]
+
+
+def tracks_of(result: LabelResult, anchors: tuple[Anchor, ...]) -> set[int]:
+    """The tracks that these candidates are in; -1 for none."""
+    rows = result.candidates.rows_of(np.array([anchor.candidate_id for anchor in anchors]))
+    assert (rows >= 0).all()
+    return set(result.hierarchy.track_of[rows].tolist())
+
+
 def _numbered(tracks: Sequence[Sequence[Tracklet]]) -> list[tuple[int, int, Tracklet]]:
     pairs = [(track, tracklet) for track, tracklets in enumerate(tracks) for tracklet in tracklets]
     return [(track, node, tracklet) for node, (track, tracklet) in enumerate(pairs)]
@@ -115,3 +157,10 @@ def association(subject: Sequence[int], *options: Sequence[int], value: float = 
 
 def localization(number: int, value: float = 1.0) -> Query:
     return Query(QueryKind.LOCALIZATION, 0, anchors(number), value=value)
+
+
+def drawn(before: int, after: int, topic: Topic = Topic.PLACE, number: int = -5) -> Query:
+    """Where is it between these two? The proposed box has a negative number."""
+    start, end = anchors(before, after)
+    middle = anchor(number, (before + after) // 2)
+    return Query(QueryKind.LOCALIZATION, 0, (middle,), topic=topic, between=(start, end), value=1.0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spam_model import cli
+from spam_model.graph.model import SHIPPED_WEIGHTS, SpamModel
 from spam_model.simulation import SimulatedClip, SimulationConfig, simulate
 
 
@@ -42,6 +43,14 @@ def spam_model(capsys: pytest.CaptureFixture[str], *argv: object) -> Outcome:
 
 def small_clip(seed: int = 4) -> SimulatedClip:
     return simulate(SimulationConfig(frame_count=30, people=5), seed)
+
+
+def write_weak_model(path: Path) -> Path:
+    """The shipped weights, made to doubt every link: tracks that leave something to ask for."""
+    model = SpamModel.load(SHIPPED_WEIGHTS)
+    model.association.classifier[-1].bias.data -= 4.0
+    model.save(path)
+    return path
 
 
 def write_folder(folder: Path, clip: SimulatedClip) -> Path:

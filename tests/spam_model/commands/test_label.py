@@ -10,13 +10,18 @@ import pytest
 import torch
 
 from spam_model.active.answers import constraints_from
-from spam_model.active.strategies import STRATEGIES, create_strategy, worth_asking
+from spam_model.active.registry import STRATEGIES, create_strategy
+from spam_model.active.strategies import worth_asking
 from spam_model.data.inputs import read_input
+from spam_model.data.label_files import read_labels
 from spam_model.data.motchallenge import read_rows
 from spam_model.labeler import Labeler
+from spam_model.postprocess import PostprocessSettings
 from spam_model.storage import constraints_to_bytes, queries_from_bytes, write_candidates
-from spam_model.values import Answer, Constraint, ConstraintKind, Constraints, QueryKind
+from spam_model.values import Answer, Constraint, ConstraintKind, Constraints, Labels, QueryKind
+from tests.spam_model.active import shipped
 from tests.spam_model.commands.folders import Outcome, small_clip, spam_model, write_folder
+from tests.spam_model.graph.worlds import must_link, reject
 
 Run = Callable[..., Outcome]
 CLIP = small_clip()
@@ -50,7 +55,7 @@ def test_a_folder_becomes_rows_and_questions(run: Run, folder: Path, tmp_path: P
     assert (summary["tracks"], summary["boxes"]) == (len(labels.track_ids), len(labels))
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", shipped.STRATEGIES)
 def test_the_questions_are_the_strategys_best_first(run: Run, folder: Path, tmp_path: Path, strategy: str) -> None:
     summary = run(folder, "-o", tmp_path, "--strategy", strategy, "--json").json
     queries = queries_from_bytes((tmp_path / "street.queries.json").read_bytes())
@@ -82,6 +87,82 @@ def test_a_candidates_file_gives_what_its_folder_gives(run: Run, folder: Path, t
     assert run(folder, "-o", tmp_path / "b").code == 0
     for name in ("street.txt", "street.queries.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_coco_video_tells_what_the_rows_tell(run: Run, folder: Path, tmp_path: Path) -> None:
+    run(folder, "-o", tmp_path)
+    summary = run(folder, "-o", tmp_path, "--format", "coco-video", "--json").json
+    assert summary["labels_file"] == str(tmp_path / "street.json")
+    info = read_input(folder).info
+    rows, coco = (read_labels(tmp_path / f"street.{suffix}", info) for suffix in ("txt", "json"))
+    assert rows.track.tolist() == coco.track.tolist()
+    assert rows.frame.tolist() == coco.frame.tolist()
+    assert np.allclose(rows.box, coco.box, atol=0.0011)
+
+
+def test_the_labels_file_may_be_named(run: Run, folder: Path, tmp_path: Path) -> None:
+    run(folder, "--out", tmp_path / "new" / "mine.json", "--format", "coco-video")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["mine.json", "mine.queries.json"]
+    outcome = run(folder, "--out", tmp_path / "mine.json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "labels of this format go into a .txt file" in outcome.complaint
+
+
+def test_post_processing_is_set_on_the_command_line(run: Run, folder: Path, tmp_path: Path) -> None:
+    """With somebody who stands at the border for 12 frames, 0.48 s."""
+    detections = (folder / "det" / "det.txt").read_text()
+    short = "".join(f"{frame},-1,1250,300,40,110,0.95,-1,-1,-1\n" for frame in range(5, 17))
+    (folder / "det" / "short.txt").write_text(detections + short)
+    candidates = read_input(folder, "short")
+
+    def labels(*options: object) -> Labels:
+        run(folder, "-o", tmp_path, "--detections", "short", *options)
+        return read_labels(tmp_path / "street.txt", candidates.info)
+
+    def expected(**changes: float) -> Labels:
+        return Labeler.load(device="cpu", settings=PostprocessSettings(**changes)).label(candidates).labels  # type: ignore[arg-type]
+
+    default = labels()
+    for options, changes in [
+        (("--max-gap", 0), {"max_gap": 0.0}),
+        (("--smoothing", 0.5), {"smoothing": 0.5}),
+        (("--min-duration", 0.5), {"min_duration": 0.5}),
+        (("--clip",), {"clip": True}),
+    ]:
+        found, wanted = labels(*options), expected(**changes)
+        assert found.track.tolist() == wanted.track.tolist()
+        assert np.allclose(found.box, wanted.box, atol=0.0011)
+        assert len(found) != len(default) or not np.allclose(found.box, default.box, atol=0.0011), options
+
+
+def test_a_gap_that_a_person_confirmed_has_its_own_limit(run: Run, folder: Path, tmp_path: Path) -> None:
+    """Everything of one track between two of its boxes is rejected, and the two are said to be one object."""
+    candidates = read_input(folder)
+    track = Labeler.load(device="cpu").label(candidates).hierarchy.track_of
+    members = np.flatnonzero(track == np.argmax(np.bincount(track[track >= 0])))
+    lost = np.flatnonzero((candidates.frame > candidates.frame[members[4]]) & (track >= 0))
+    lost = lost[candidates.frame[lost] < candidates.frame[members[-5]]]
+    items = (
+        must_link(candidates, int(members[4]), int(members[-5])),
+        *(reject(candidates, int(row)) for row in lost),
+    )
+    (tmp_path / "answers.json").write_bytes(constraints_to_bytes(Constraints(items)))
+
+    def boxes(*options: object) -> int:
+        argv = (folder, "-o", tmp_path, "--constraints", tmp_path / "answers.json", "--max-gap", 0.1, *options)
+        summary = run(*argv, "--json").json
+        assert summary["conflicts"] == []
+        return int(summary["boxes"])
+
+    assert boxes("--max-confirmed-gap", 0.05) == boxes()
+    assert boxes("--max-confirmed-gap", 2) >= boxes() + 10
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "long"])
+def test_a_time_that_is_none_is_refused(run: Run, folder: Path, tmp_path: Path, value: str) -> None:
+    outcome = run(folder, "-o", tmp_path, f"--max-gap={value}")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--max-gap" in outcome.complaint
 
 
 def test_answers_are_in_force_and_not_asked_for_again(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -121,7 +202,8 @@ def test_a_question_that_an_answer_names_is_not_asked_again(
 
 def test_answers_that_contradict_each_other_are_said_on_stderr(run: Run, folder: Path, tmp_path: Path) -> None:
     run(folder, "-o", tmp_path)
-    anchor = queries_from_bytes((tmp_path / "street.queries.json").read_bytes())[0].subject[0]
+    queries = queries_from_bytes((tmp_path / "street.queries.json").read_bytes())
+    anchor = next(query for query in queries if not query.between).subject[0]
     items = Constraint(ConstraintKind.ACCEPT, anchor), Constraint(ConstraintKind.REJECT, anchor)
     (tmp_path / "answers.json").write_bytes(constraints_to_bytes(Constraints(items)))
     outcome = run(folder, "-o", tmp_path, "--constraints", tmp_path / "answers.json", "--json")

@@ -19,8 +19,9 @@ from spam_model.data.motchallenge import (
 )
 from spam_model.errors import FormatError, InputError
 from spam_model.values import ClipInfo, Labels
+from tests.spam_model.builders import clip_info
 
-INFO = ClipInfo("clip", frame_count=10, frame_rate=25.0, width=640, height=480)
+INFO = clip_info(frame_count=10)
 SEQINFO = "[Sequence]\nname=X\nimDir=img1\nframeRate=14\nseqLength=837\nimWidth=640\nimHeight=480\nimExt=.jpg\n"
 
 
@@ -31,18 +32,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def labels_of(track: list[int], frame: list[int], box: list[list[float]]) -> Labels:
-    count = len(track)
-    return Labels(
-        info=INFO,
-        track=np.array(track, np.int64),
-        frame=np.array(frame, np.int64),
-        box=np.array(box, float).reshape(-1, 4),
-        class_id=np.zeros(count, np.int64),
-        score=np.full(count, 0.5),
-        candidate_id=np.full(count, -1, np.int64),
-        occluded=np.zeros(count, bool),
-        uncertainty=np.zeros(count),
-    )
+    return Labels.build(INFO, np.array(track), np.array(frame), np.array(box), score=np.full(len(track), 0.5))
 
 
 class TestSequenceFolder:
@@ -116,6 +106,7 @@ class TestDetections:
             ("1,-1,1,1,5,6,0.9\n11,-1,1,1,5,6,0.9\n", "line 2: the frame is outside 1 … 10"),
             ("0,-1,1,1,5,6,0.9\n", "line 1: the frame is outside"),
             ("1.5,-1,1,1,5,6,0.9\n", "line 1: frame and id must be whole numbers"),
+            ("1,1e300,1,1,5,6,0.9\n", "line 1: frame and id must be whole numbers"),
             ("1,-1,1,1,5,6,0.9\n\n1,-1,1,1,5,6,0.9\n", "line 2: 1 columns"),
         ],
     )
@@ -211,6 +202,19 @@ class TestRows:
             "1,2,6.000,7.000,2.000,2.000,0.5000,-1,-1,-1\n"
             "2,1,2.000,2.000,10.000,20.000,0.5000,-1,-1,-1\n"
         )
+
+    @pytest.mark.parametrize(("tail", "class_id"), [("", 0), (",-1,-1,-1", 0), (",1,-1,-1", 0), (",3,-1,-1", 2)])
+    def test_column_8_is_the_class_of_a_clip_of_several(self, tmp_path: Path, tail: str, class_id: int) -> None:
+        path = write(tmp_path / "clip.txt", f"1,1,1,1,5,6,0.9{tail}\n")
+        several = clip_info(10, class_names=("person", "car", "bus"))
+        assert read_rows(path, several).class_id.tolist() == [class_id]
+        assert read_rows(path, INFO).class_id.tolist() == [0]
+
+    @pytest.mark.parametrize("number", ["0", "3", "1.5"])
+    def test_a_class_that_the_clip_does_not_have_is_refused(self, tmp_path: Path, number: str) -> None:
+        path = write(tmp_path / "clip.txt", f"1,1,1,1,5,6,0.9,2,-1,-1\n2,1,1,1,5,6,0.9,{number},-1,-1\n")
+        with pytest.raises(FormatError, match=r"line 2: the class \(column 8\) must be 1 … 2, or -1"):
+            read_rows(path, clip_info(10, class_names=("person", "car")))
 
     def test_a_write_that_fails_leaves_the_old_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = write(tmp_path / "clip.txt", "old\n")

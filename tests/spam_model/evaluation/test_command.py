@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from spam_model.commands import evaluate
+from spam_model.data.coco_video import write_coco_video
+from spam_model.data.label_files import read_labels
+from spam_model.data.motchallenge import read_sequence_info
 from spam_model.errors import InputError
 from tests.spam_model.evaluation.worlds import write_sequence
 
@@ -47,7 +50,21 @@ def test_json_is_one_object_and_agrees_with_the_table(
     assert scores["combined"]["FN"] == sum(part["FN"] for part in scores["sequences"].values())
 
 
+def test_coco_video_files_score_as_rows_do(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    gt_dir, pred_dir = folders
+    run(str(gt_dir), str(pred_dir))
+    expected = capsys.readouterr().out
+    labels = read_labels(pred_dir / "A.txt", read_sequence_info(gt_dir / "A"))
+    (pred_dir / "A.txt").unlink()
+    write_coco_video(labels, pred_dir / "A.json")
+    (pred_dir / "A.queries.json").write_text("{}")
+    (pred_dir / "notes.json").write_text("{}")
+    run(str(gt_dir), str(pred_dir))
+    assert capsys.readouterr().out == expected
+
+
 CASES = [
+    ("two results", lambda gt, pred: (pred / "B.json").write_text("{}"), r"both B\.txt and B\.json"),
     ("a result is missing", lambda gt, pred: (pred / "B.txt").unlink(), "no B.txt"),
     ("a result has no truth", lambda gt, pred: (pred / "C.txt").write_text(""), "C.txt has no ground truth"),
     ("no truth at all", lambda gt, pred: [path.unlink() for path in gt.glob("*/gt/gt.txt")], "no sequence with"),

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from spam_model.active.strategies import STRATEGIES
 from spam_model.errors import InputError
 from spam_model.evaluation import evaluate
 from spam_model.evaluation.effort import EffortRow, effort_rows, truth_effort
 from spam_model.labeler import Labeler
 from spam_model.simulation import SimulationConfig, simulate
+from tests.spam_model.active.shipped import STRATEGIES
 from tests.spam_model.active.worlds import truth_of, walk
 
 CLIP = simulate(SimulationConfig(frame_count=40, people=6), seed=5)

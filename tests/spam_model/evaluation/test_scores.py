@@ -11,10 +11,11 @@ from trackeval.metrics import CLEAR, HOTA, Identity
 
 from spam_model.data.motchallenge import read_ground_truth, read_rows, read_sequence_info
 from spam_model.evaluation import Scores, evaluate, evaluate_folders, evaluate_many
-from spam_model.values import ClipInfo, GroundTruth, Labels
+from spam_model.values import GroundTruth, Labels
+from tests.spam_model.builders import clip_info
 from tests.spam_model.evaluation.worlds import FRAMES, write_sequence
 
-INFO = ClipInfo("clip", frame_count=20, frame_rate=25.0, width=640, height=480)
+INFO = clip_info(frame_count=20)
 
 
 def truth_of(track: list[int], frame: list[int], x: list[float], ignored: list[bool] | None = None) -> GroundTruth:
@@ -32,20 +33,7 @@ def truth_of(track: list[int], frame: list[int], x: list[float], ignored: list[b
 
 
 def labels_like(truth: GroundTruth, track: np.ndarray | None = None) -> Labels:
-    count = len(truth)
-    track = truth.track if track is None else track
-    order = np.lexsort((truth.frame, track))
-    return Labels(
-        info=INFO,
-        track=track[order],
-        frame=truth.frame[order],
-        box=truth.box[order],
-        class_id=truth.class_id,
-        score=np.ones(count),
-        candidate_id=np.full(count, -1, np.int64),
-        occluded=np.zeros(count, bool),
-        uncertainty=np.zeros(count),
-    )
+    return Labels.build(INFO, truth.track if track is None else track, truth.frame, truth.box)
 
 
 def trackeval_scores(gt_dir: Path, pred_dir: Path, names: list[str], benchmark: str) -> dict[str, Scores]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spam_model.graph.constraints import ResolvedConstraints, resolve
-from spam_model.values import Anchor, Box, Candidates, ClipInfo, Constraint, ConstraintKind, Constraints
+from spam_model.graph.constraints import ResolvedConstraints, resolve, with_drawn_boxes
+from spam_model.values import Anchor, Box, Candidates, ClipInfo, Constraint, ConstraintKind, Constraints, Source
 from tests.spam_model.graph.worlds import (
     accept,
     anchor,
@@ -178,3 +178,96 @@ def test_a_no_counts_more_than_the_yes_that_a_drawn_box_implies() -> None:
     assert resolved.rejected[1]
     assert not resolved.fixed[1]
     assert np.array_equal(resolved.box, CHAIN.box)
+
+
+def told(query_id: str, *items: Constraint) -> list[Constraint]:
+    """By one answer."""
+    return [replace(item, query_id=query_id) for item in items]
+
+
+WHOLE = told("track", reject(CHAIN, 0), reject(CHAIN, 1), reject(CHAIN, 2))
+
+
+@pytest.mark.parametrize(
+    ("items", "rejected", "fixed", "conflicts", "reason"),
+    [
+        (WHOLE, [0, 1, 2], [], 0, "a track that is no object"),
+        ([*WHOLE, accept(CHAIN, 1)], [0, 2], [1], 1, "one of its boxes was accepted"),
+        ([*WHOLE, must_link(CHAIN, 1, 3)], [0, 2], [1, 3], 1, "one of its boxes is linked to another"),
+        ([*WHOLE, corrected(CHAIN, 1, (51, 0, 91, 80))], [0, 2], [1], 1, "one of its boxes was redrawn"),
+        ([*WHOLE, cannot_link(CHAIN, 1, 3)], [0, 1, 2], [], 0, "that another object is none of it says nothing"),
+        ([*WHOLE, *told("box", reject(CHAIN, 1)), accept(CHAIN, 1)], [0, 2], [], 1, "it was rejected alone as well"),
+        ([*told("box", reject(CHAIN, 1)), must_link(CHAIN, 1, 3)], [1], [], 1, "rejected alone"),
+    ],
+)
+def test_a_box_that_was_rejected_with_its_track_stays_where_it_is_named_elsewhere(
+    items: list[Constraint], rejected: list[int], fixed: list[int], conflicts: int, reason: str
+) -> None:
+    for given_items in (items, items[::-1]):
+        resolved = resolve(CHAIN, of(*given_items))
+        assert np.flatnonzero(resolved.rejected).tolist() == rejected, reason
+        assert np.flatnonzero(resolved.fixed).tolist() == fixed, reason
+        assert len(resolved.conflicts) == conflicts, reason
+
+
+def drawn(number: int, frame: int, box: Box, class_id: int = 0) -> Constraint:
+    """Drawn where there was no candidate; what was proposed is half as large."""
+    x1, y1, _, _ = box
+    return Constraint(ConstraintKind.BOX, Anchor(number, frame, (x1, y1, x1 + 10, y1 + 10), class_id), box=box)
+
+
+BOX = (300.0, 0.0, 340.0, 80.0)
+
+
+def test_a_drawn_box_is_a_candidate_of_its_own() -> None:
+    given_boxes = of(drawn(-7, 2, BOX), drawn(-9, 0, BOX, class_id=1))
+    candidates = with_drawn_boxes(CHAIN, given_boxes)
+    assert candidates.frame.tolist() == [0, 0, 1, 2, 2, 3, 3]
+    assert candidates.id.tolist() == [100, -9, 101, 102, -7, 103, 104]
+    new = candidates.rows_of(np.array([-9, -7]))
+    assert candidates.box[new].tolist() == [list(BOX)] * 2
+    assert candidates.class_id[new].tolist() == [1, 0]
+    assert candidates.source[new].tolist() == [Source.PERSON] * 2
+    assert candidates.score[new].tolist() == [1.0, 1.0]
+    for name in ("frame", "box", "score", "class_id", "source", "id"):
+        others = np.delete(getattr(candidates, name), new, axis=0)
+        assert np.array_equal(others, getattr(CHAIN, name)), name
+    resolved = resolve(candidates, given_boxes)
+    assert (resolved.conflicts, resolved.unmatched) == ((), ())
+    assert np.flatnonzero(resolved.drawn).tolist() == new.tolist()
+    assert resolved.box[new].tolist() == [list(BOX)] * 2
+
+
+def test_a_drawn_box_is_found_by_its_number_alone() -> None:
+    """Later questions know it by the box that was drawn, this one by the box that was proposed."""
+    item = drawn(-7, 2, BOX)
+    later = Constraint(ConstraintKind.MUST_LINK, anchor(CHAIN, 0), Anchor(-7, 2, BOX, 0))
+    candidates = with_drawn_boxes(CHAIN, of(item, later))
+    resolved = resolve(candidates, of(item, later))
+    assert resolved.must.tolist() == [[0, int(candidates.rows_of(np.array([-7]))[0])]]
+    assert resolve(CHAIN, of(later)).unmatched == (later,), "nobody drew it: no candidate beside it is meant"
+
+
+@pytest.mark.parametrize(
+    ("items", "count", "reason"),
+    [
+        ([], 0, "nothing was drawn"),
+        ([drawn(-7, 2, BOX)] * 2, 1, "said twice"),
+        ([drawn(-7, 2, BOX), drawn(-7, 2, (301.0, 0.0, 340.0, 80.0))], 1, "drawn twice: a contradiction, one box"),
+        ([drawn(-7, 20, BOX)], 0, "after the clip's end"),
+        ([corrected(CHAIN, 1, (51, 0, 91, 80))], 0, "a correction of a candidate"),
+        ([Constraint(ConstraintKind.ACCEPT, Anchor(-7, 2, BOX, 0))], 0, "accepted, but nobody drew it"),
+    ],
+)
+def test_each_drawn_box_is_there_once(items: list[Constraint], count: int, reason: str) -> None:
+    for given_items in (items, items[::-1]):
+        candidates = with_drawn_boxes(CHAIN, of(*given_items))
+        assert len(candidates) - len(CHAIN) == count, reason
+        assert np.array_equal(candidates.box, with_drawn_boxes(CHAIN, of(*items)).box)
+    again = with_drawn_boxes(candidates, of(*items))
+    assert np.array_equal(again.id, candidates.id), "they are added once"
+
+
+def test_drawn_boxes_have_no_appearance() -> None:
+    seen = replace(CHAIN, embedding=np.ones((5, 3), np.float32))
+    assert with_drawn_boxes(seen, of(drawn(-7, 1, BOX))).embedding.tolist() == [[1] * 3] * 2 + [[0] * 3] + [[1] * 3] * 3

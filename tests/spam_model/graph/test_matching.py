@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spam_model.graph import matching
 from spam_model.graph.matching import match
 
 
@@ -60,3 +61,20 @@ def test_a_large_crowd_is_matched_as_its_parts_are() -> None:
     together = match(np.concatenate([e for e, _ in parts], axis=1), np.concatenate([p for _, p in parts]))
     apart = np.concatenate([match(e, p) for e, p in parts])
     assert np.array_equal(together, apart)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 10_000])
+def test_what_is_solved_at_once_changes_no_link(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    past = np.repeat(np.arange(400), 2)
+    edge = np.unique(np.stack([past, past + rng.integers(1, 6, len(past))]), axis=1)
+    probability = rng.uniform(0.3, 1.0, edge.shape[1])
+    expected = match(edge, probability)
+    monkeypatch.setattr(matching, "_AT_ONCE", at_once)
+    assert np.array_equal(match(edge, probability), expected)
+    useful = edge[:, probability > 0.5]
+    parts = matching._parts(useful)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(useful.shape[1]))
+    for side in useful:
+        assert sum(len(np.unique(side[part])) for part in parts) == len(np.unique(side)), "parts share no node end"
+    assert (len(parts) > 10) == (at_once < 10)

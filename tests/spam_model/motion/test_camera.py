@@ -8,10 +8,11 @@ import pytest
 from spam_model import geometry
 from spam_model.motion import camera_path
 from spam_model.simulation import SimulatedClip, SimulationConfig, simulate
-from spam_model.values import Candidates, ClipInfo
+from spam_model.values import Candidates
+from tests.spam_model.builders import clip_info
 
 CROWD = SimulationConfig(frame_count=120, people=14, flow_share=0.3, clutter=3, jitter=1.0)
-INFO = ClipInfo("clip", frame_count=40, frame_rate=25.0, width=640, height=480)
+INFO = clip_info(frame_count=40)
 
 
 def steps(clip: SimulatedClip, path: np.ndarray) -> np.ndarray:

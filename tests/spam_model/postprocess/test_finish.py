@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spam_model import geometry
@@ -12,7 +12,6 @@ from spam_model.postprocess import PostprocessSettings, finish
 from spam_model.values import (
     Anchor,
     Candidates,
-    ClipInfo,
     Constraint,
     ConstraintKind,
     Constraints,
@@ -22,8 +21,10 @@ from spam_model.values import (
     Source,
     binary_entropy,
 )
+from tests.spam_model.builders import clip_info
+from tests.spam_model.graph.worlds import accept, must_link
 
-INFO = ClipInfo("clip", frame_count=60, frame_rate=30.0, width=640, height=480)
+INFO = clip_info(frame_count=60, frame_rate=30.0)
 AS_GIVEN = PostprocessSettings(max_gap=0, smoothing=0, min_duration=0, min_best_score=0)
 
 
@@ -137,6 +138,44 @@ class TestFilter:
         labels = finish(candidates, hierarchy_of(track), gone, self.SETTINGS)
         assert labels.track_ids.tolist() == [1]
 
+    @pytest.mark.parametrize(("frames", "needed"), [(1, 1), (2, 1), (5, 3), (24, 12), (60, 12)])
+    def test_of_a_short_clip_half_its_frames_are_long_enough(self, frames: int, needed: int) -> None:
+        """0.4 s are 12 frames."""
+        info = replace(INFO, frame_count=frames)
+        for count in (needed - 1, needed):
+            track = np.zeros(count, int)
+            candidates = Candidates.build(info, np.arange(count), walk([*range(count)]), np.full(count, 0.9))
+            labels = finish(candidates, hierarchy_of(track), Constraints())
+            assert len(labels) == (count if count == needed else 0)
+
+    @pytest.mark.parametrize("clip", [False, True])
+    @pytest.mark.parametrize("kind", [ConstraintKind.ACCEPT, ConstraintKind.MUST_LINK])
+    def test_a_box_that_a_person_vouches_for_stays_when_smoothing_moves_it_out_of_the_image(
+        self, kind: ConstraintKind, clip: bool
+    ) -> None:
+        """The weak box shows 2 px; its strong neighbours, outside already, pull it out."""
+        frames = [*range(9)]
+        boxes = walk(frames, x=-41.0, speed=0.0)
+        boxes[4] += 3
+        score = np.where(np.arange(9) == 4, 0.1, 0.9)
+        candidates = Candidates.build(INFO, np.array(frames), boxes, score)
+        settings = PostprocessSettings(smoothing=0.1, clip=clip)
+        unsaid = finish(candidates, hierarchy_of(np.zeros(9, int)), Constraints(), settings)
+        assert len(unsaid) == 0
+        said = accept(candidates, 4) if kind is ConstraintKind.ACCEPT else must_link(candidates, 4, 5)
+        labels = finish(candidates, hierarchy_of(np.zeros(9, int)), Constraints((said,)), settings)
+        assert labels.frame.tolist() == ([4] if kind is ConstraintKind.ACCEPT else [4, 5])
+        assert (geometry.sizes(labels.box) > 0).all()
+
+    @pytest.mark.parametrize("clip", [False, True])
+    def test_a_corrected_box_at_the_border_stays_as_drawn_or_is_cut(self, clip: bool) -> None:
+        frames = [*range(15)]
+        candidates, track = clip_of([(frames, walk(frames, x=590), 0.9)])
+        box = (612.0, 190.0, 652.0, 310.0)
+        said = constraint(candidates, ConstraintKind.BOX, 7, box=box)
+        labels = finish(candidates, hierarchy_of(track), Constraints((said,)), PostprocessSettings(clip=clip))
+        assert labels.box[labels.frame == 7].tolist() == [[612, 190, 640 if clip else 652, 310]]
+
 
 class TestGaps:
     FILL = PostprocessSettings(smoothing=0, min_duration=0, min_best_score=0)
@@ -174,6 +213,60 @@ class TestGaps:
         expected[:, [0, 2]] += shake[labels.frame[filled]][:, None]
         assert filled.sum() == 10
         assert geometry.iou_rows(labels.box[filled], expected).min() > 0.9
+
+
+class TestConfirmedGaps:
+    SETTINGS = PostprocessSettings(max_gap=0.1, max_confirmed_gap=1.0, smoothing=0, min_duration=0, min_best_score=0)
+    SEEN = (0, 1, 12, 13, 30, 31)  # gaps of 10 and 16 frames; 0.1 s are 3 frames, 1.0 s are 30
+
+    def labels(self, *pairs: tuple[int, int], settings: PostprocessSettings = SETTINGS) -> Labels:
+        """Of one track, with must-links between places in ``SEEN``."""
+        frames = [*self.SEEN]
+        candidates, track = clip_of([(frames, walk(frames), 0.9)])
+        links = tuple(must_link(candidates, a, b) for a, b in pairs)
+        return finish(candidates, hierarchy_of(track), Constraints(links), settings)
+
+    @pytest.mark.parametrize(
+        ("pairs", "filled"),
+        [
+            ([], []),
+            ([(0, 1)], []),
+            ([(1, 2)], [*range(2, 12)]),
+            ([(0, 3)], [*range(2, 12)]),
+            ([(3, 0)], [*range(2, 12)]),
+            ([(2, 5)], [*range(14, 30)]),
+            ([(0, 5)], [*range(2, 12), *range(14, 30)]),
+            ([(0, 2), (3, 4)], [*range(2, 12), *range(14, 30)]),
+        ],
+    )
+    def test_a_gap_between_the_ends_of_a_must_link_is_filled_further(
+        self, pairs: list[tuple[int, int]], filled: list[int]
+    ) -> None:
+        labels = self.labels(*pairs)
+        assert labels.frame[labels.occluded].tolist() == filled
+        assert np.allclose(labels.box, walk(labels.frame.tolist()))
+
+    @pytest.mark.parametrize(("limit", "filled"), [(0.5, [*range(2, 12)]), (0.3, []), (0.0, [])])
+    def test_it_has_a_limit_of_its_own_that_shortens_nothing(self, limit: float, filled: list[int]) -> None:
+        labels = self.labels((0, 5), settings=replace(self.SETTINGS, max_confirmed_gap=limit))
+        assert labels.frame[labels.occluded].tolist() == filled
+        assert len(self.labels((0, 5), settings=replace(self.SETTINGS, max_gap=1.0, max_confirmed_gap=limit))) == 32
+
+    @pytest.mark.parametrize("kind", [ConstraintKind.ACCEPT, ConstraintKind.BOX])
+    def test_other_answers_confirm_no_gap(self, kind: ConstraintKind) -> None:
+        frames = [*self.SEEN]
+        candidates, track = clip_of([(frames, walk(frames), 0.9)])
+        more = {"box": tuple(candidates.box[1].tolist())} if kind is ConstraintKind.BOX else {}
+        said = Constraints((constraint(candidates, kind, 1, **more),))
+        labels = finish(candidates, hierarchy_of(track), said, self.SETTINGS)
+        assert not labels.occluded.any()
+
+    def test_a_link_fills_no_gap_of_a_neighbour(self) -> None:
+        one, other = [0, 20], [0, 20]
+        candidates, track = clip_of([(one, walk(one), 0.9), (other, walk(other, x=400), 0.9)])
+        link = must_link(candidates, *np.flatnonzero(track == 0).tolist())
+        labels = finish(candidates, hierarchy_of(track), Constraints((link,)), self.SETTINGS)
+        assert [len(frames_of(labels, number)) for number in (1, 2)] == [21, 2]
 
 
 class TestSmoothing:
@@ -229,21 +322,54 @@ def test_uncertainty_is_that_of_the_most_uncertain_link_that_touches_the_box() -
     assert labels.uncertainty == pytest.approx([entropy[0], entropy[0], entropy[1], entropy[2]])
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_labels_of_any_tracks_are_well_formed(seed: int) -> None:
+ANY_SETTINGS = st.builds(
+    PostprocessSettings,
+    max_gap=st.sampled_from([0.0, 0.1, 1.5, 1e6]),
+    max_confirmed_gap=st.sampled_from([0.0, 0.5, 1e6]),
+    smoothing=st.sampled_from([0.0, 0.12, 3.0]),
+    min_duration=st.sampled_from([0.0, 0.4, 10.0]),
+    min_best_score=st.sampled_from([0.0, 0.85]),
+    stabilise=st.booleans(),
+    clip=st.booleans(),
+)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 7, 60]), ANY_SETTINGS)
+def test_labels_of_any_tracks_are_well_formed(seed: int, frames: int, postprocess: PostprocessSettings) -> None:
+    """Boxes inside, across and outside the border; tracks broken anywhere; answers about some of them."""
     rng = np.random.default_rng(seed)
     count = int(rng.integers(0, 60))
-    corner, size = rng.uniform(-50, 600, (count, 2)), rng.uniform(5, 100, (count, 2))
+    corner, size = rng.uniform(-150, 700, (count, 2)), rng.uniform(0.1, 100, (count, 2))
     candidates = Candidates.build(
-        INFO, rng.integers(0, 60, count), np.concatenate([corner, corner + size], 1), rng.uniform(0.1, 1, count)
+        replace(INFO, frame_count=frames),
+        rng.integers(0, frames, count),
+        np.concatenate([corner, corner + size], 1),
+        rng.uniform(0.1, 1, count),
     )
-    labels = finish(candidates, hierarchy_of(rng.integers(-1, 6, count)), Constraints())
+    track = rng.integers(-1, 6, count)
+    _, first = np.unique(track * 100 + candidates.frame, return_index=True)  # answers name one box of a frame at most
+    vouched = [int(row) for row in rng.permutation(first) if track[row] >= 0][: rng.integers(0, 5)]
+    items = [accept(candidates, row) for row in vouched]
+    items += [must_link(candidates, a, b) for a in vouched for b in vouched if a < b and track[a] == track[b]]
+    labels = finish(candidates, hierarchy_of(track), Constraints(tuple(items)), postprocess)
     assert labels.track_ids.tolist() == [*range(1, len(labels.track_ids) + 1)]
     firsts = [labels.frame[labels.rows(track)][0] for track in labels.track_ids]
     assert firsts == sorted(firsts)
+    said = np.isin(labels.candidate_id, candidates.id[vouched])
+    assert said.sum() == len(vouched)
     inside = geometry.clip_to_image(labels.box, INFO.width, INFO.height)
-    assert (geometry.area(inside) > 0).all()
+    assert (geometry.area(inside[~said]) > 0).all()
     assert np.isfinite(labels.box).all()
+    assert (geometry.sizes(labels.box) > 0).all()
+    if postprocess.clip:
+        assert np.array_equal(inside[~said], labels.box[~said])
+    longest = max(postprocess.max_gap, postprocess.max_confirmed_gap) * INFO.frame_rate
+    broken = (np.diff(labels.track, prepend=-1) != 0) | (np.diff(labels.frame, prepend=-1) != 1)
+    run = np.cumsum(broken | ~labels.occluded)
+    assert (np.bincount(run, weights=labels.occluded) <= longest).all(), (
+        "no run of filled boxes is longer than the limits"
+    )
     real = labels.candidate_id >= 0
     assert (labels.occluded == ~real).all()
     assert len(np.unique(labels.candidate_id[real])) == real.sum()

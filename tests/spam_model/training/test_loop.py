@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 from itertools import islice
 from pathlib import Path
 
@@ -8,47 +7,32 @@ import numpy as np
 import pytest
 import torch
 
-from spam_model.commands import train as command
-from spam_model.errors import InputError
+from spam_model.errors import FormatError, InputError
 from spam_model.graph.model import LEVELS, SpamModel
-from spam_model.training import dataset
-from spam_model.training.dataset import TrainingClip, in_background, training_clips
-from spam_model.training.loop import Trainer, fit_statistics
+from spam_model.training import loop
+from spam_model.training.dataset import Stream, TrainingClip
+from spam_model.training.loop import Checkpoint, Schedule, train
 from spam_model.training.rollout import Step, rollout
+from spam_model.training.standardisation import fit_statistics
+from spam_model.training.trainer import Trainer
+from tests.spam_model.training.clips import SmallCrowds
+
+SOURCE = SmallCrowds()
 
 
 @pytest.fixture(scope="module")
 def clips() -> list[TrainingClip]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "MOST_CANDIDATES", (200, 400))
-        return list(islice(training_clips(0), 6))
+    return list(islice(Stream(SOURCE, 0), 6))
 
 
-def test_clips_are_the_same_for_a_seed_and_half_have_no_appearance(
-    clips: list[TrainingClip], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dataset, "MOST_CANDIDATES", (200, 400))
-    for make in (training_clips, in_background):
-        for one, other in zip(clips, make(0), strict=False):
-            assert np.array_equal(one.scene.geometry, other.scene.geometry)
-            assert np.array_equal(one.scene.embedding, other.scene.embedding)
-            assert np.array_equal(one.node.edge, other.node.edge)
-    assert {clip.scene.embedding.shape[1] for clip in clips} == {0, 32}
+@pytest.fixture(autouse=True)
+def few_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "STATISTICS_CLIPS", 3)
 
 
-def test_true_links_rebuild_the_true_tracks(clips: list[TrainingClip]) -> None:
-    """The graph holds the truth: following the targets joins nearly all neighbours in time of an identity."""
-    for clip in clips:
-        steps: list[Step] = []
-
-        def follow_truth(step: Step, steps: list[Step] = steps) -> np.ndarray:
-            steps.append(step)
-            return step.target.astype(float)
-
-        rollout(clip, clip.identity >= 0, LEVELS, follow_truth)
-        links = sum(int(step.target.sum()) for step in steps)
-        possible = (clip.identity >= 0).sum() - len(np.unique(clip.identity[clip.identity >= 0]))
-        assert links >= 0.95 * possible
+def same_weights(one: SpamModel, other: SpamModel) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_features_are_standardised_on_the_training_material(clips: list[TrainingClip]) -> None:
@@ -72,36 +56,60 @@ def test_a_few_steps_lower_the_loss(clips: list[TrainingClip]) -> None:
     model = SpamModel()
     fit_statistics(model, clips)
     trainer = Trainer(model)
+    trainer.learning_rate = 2e-3
+    clip = max(clips, key=lambda clip: len(clip.scene))
     losses = []
-    for _ in range(25):
-        by_level = trainer.learn(clips[3], levels=2, lowest_score=0.1)
+    for _ in range(20):
+        by_level = trainer.learn(clip, levels=2)
         assert set(by_level) == {0, 1, 2}
         losses.append(sum(by_level.values()))
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_the_train_command_writes_weights_card_and_curves(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dataset, "MOST_CANDIDATES", (100, 200))
-    monkeypatch.setattr("spam_model.training.loop.STATISTICS_CLIPS", 4)
-    monkeypatch.setattr("spam_model.training.loop.HELD_OUT_CLIPS", 3)
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    args = parser.parse_args(
-        ["train", "--data", "simulated", "--minutes", "0.03", "--seed", "4", "--out", str(tmp_path)]
-    )
-    assert args.run(args) == 0
-    weights = Path(capsys.readouterr().out.strip())
-    model = SpamModel.load(weights)
-    card = (tmp_path / "README.md").read_text()
-    assert f"Version `{model.version}`" in card
-    assert "--minutes 0.03 --seed 4" in card
-    assert "Apache-2.0" in card
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+@pytest.mark.parametrize(
+    ("done", "levels", "why"),
+    [(0.0, 1, "the first level alone"), (0.15, 5, "half of them"), (0.3, LEVELS, "all"), (1.0, LEVELS, "all")],
+)
+def test_levels_unlock_one_after_another(done: float, levels: int, why: str) -> None:
+    assert Schedule().levels(done) == levels, why
+    assert Schedule(unlocked_after=0.0).levels(done) == LEVELS
 
 
-def test_no_time_is_no_training(tmp_path: Path) -> None:
-    args = argparse.Namespace(minutes=0.0, seed=0, out=tmp_path)
-    with pytest.raises(InputError, match="--minutes 0"):
-        command.run(args)
+def test_a_budget_is_in_time_or_in_steps() -> None:
+    assert Schedule(minutes=2).done(steps=7, seconds=60) == 0.5
+    assert Schedule(minutes=2, steps=14).done(steps=7, seconds=600) == 0.5
+    assert Schedule().rate(0.0, 0) < Schedule().rate(0.0, 100) > Schedule().rate(0.9, 100) > 0
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = Schedule(steps=4)
+    whole = train(SOURCE, schedule, seed=2)
+    path = tmp_path / "out" / "checkpoint.safetensors"
+    learn = Trainer.learn
+    calls = iter(range(100))
+
+    def killed(self: Trainer, clip: TrainingClip, levels: int) -> dict[int, float]:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return learn(self, clip, levels)
+
+    monkeypatch.setattr(Trainer, "learn", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(SOURCE, schedule, seed=2, checkpoint=Checkpoint(path, seconds=0.0))
+    monkeypatch.setattr(Trainer, "learn", learn)
+    resumed = train(SOURCE, schedule, seed=2, checkpoint=Checkpoint(path, resume=True))
+    assert np.array_equal(whole.losses, resumed.losses, equal_nan=True)
+    assert same_weights(whole.model, resumed.model)
+
+
+def test_a_run_goes_on_with_its_own_settings_only(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(InputError, match="no checkpoint to resume from"):
+        train(SOURCE, Schedule(steps=1), checkpoint=Checkpoint(path, resume=True))
+    train(SOURCE, Schedule(steps=1), checkpoint=Checkpoint(path))
+    for seed, schedule, name in ((1, Schedule(steps=1), "seed 0, not 1"), (0, Schedule(steps=9), "steps 1, not 9")):
+        with pytest.raises(InputError, match=f"made with {name}"):
+            train(SOURCE, schedule, seed=seed, checkpoint=Checkpoint(path, resume=True))
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(FormatError, match="checkpoint"):
+        train(SOURCE, Schedule(steps=1), checkpoint=Checkpoint(path, resume=True))

@@ -1,0 +1,31 @@
+"""``spam-model benchmark KIND SEQ_DIR…``: the model measured against ground truth, one command for each figure."""
+
+from __future__ import annotations
+
+import argparse
+
+from spam_model.commands.benchmark import calibration, effort, nodes, switches, zero_click
+
+KINDS = (zero_click, switches, effort, nodes, calibration)
+DESCRIPTION = """Measure the model against ground truth.
+
+  zero-click   tracks without a click, beside ByteTrack and the best that the candidates allow
+  switches     the same with parts of the model switched off (Table 1 of the SPAM paper)
+  effort       quality against clicks, with a simulated annotator
+  nodes        the learned node level against the detector's score
+  calibration  do probabilities mean what they say?
+
+Each reads MOTChallenge folders <seq>/{det/det.txt,gt/gt.txt,seqinfo.ini}, prints a table, or with --json one JSON
+object, and with --plot FILE.png draws a picture. Ground truth is only measured against, never learned from."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "benchmark",
+        help="measure the model against ground truth",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds = parser.add_subparsers(title="benchmarks", metavar="KIND", required=True)
+    for kind in KINDS:
+        kind.add_parser(kinds)
