@@ -21,7 +21,7 @@ from safetensors import numpy as safetensors_numpy
 from spam_model.errors import FormatError, InputError
 from spam_model.values import Candidates, ClipInfo, Constraints, Hierarchy, Labels, Level, Query
 
-VERSION = 1
+VERSION = 2  # 2: boxes that people drew have ids below -1; a tracklet's aspect is taken against the usual one
 _FORMAT_KEY = "cvat-spam"
 _MAX_HEADER_BYTES = 16 * 2**20
 

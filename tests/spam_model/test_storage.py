@@ -103,16 +103,17 @@ def test_other_bytes_are_refused(data: bytes, reason: str) -> None:
         storage.candidates_from_bytes(data)
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"cvat-spam": "queries", "version": 1}'])
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"cvat-spam": "queries", "version": 2}'])
 def test_a_broken_constraints_file_is_refused(data: bytes) -> None:
     with pytest.raises(FormatError, match="constraints"):
         storage.constraints_from_bytes(data)
 
 
-def test_a_later_version_is_refused() -> None:
+@pytest.mark.parametrize("version", [1, 99])
+def test_another_version_is_refused(version: int) -> None:
     document = json.loads(storage.constraints_to_bytes(Constraints()))
-    document["version"] = 99
-    with pytest.raises(FormatError, match="version 1"):
+    document["version"] = version
+    with pytest.raises(FormatError, match=f"version {storage.VERSION}"):
         storage.constraints_from_bytes(json.dumps(document).encode())
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from spam_model.active.hierarchical_entropy import DEFAULT_SPLIT, SPLITS
+from spam_model.active.loop import Label
 from spam_model.active.registry import DEFAULT_STRATEGY, STRATEGIES, StrategySettings, create_strategy
 from spam_model.command_line import format_table, print_json
 from spam_model.commands.benchmark.common import (
@@ -19,15 +20,17 @@ from spam_model.commands.benchmark.common import (
     run_all,
     sequences_of,
 )
+from spam_model.device import resolve_device
 from spam_model.errors import InputError
 from spam_model.evaluation import evaluate
 from spam_model.evaluation.bounds import perfect_choice
-from spam_model.evaluation.contenders import load_labeler
+from spam_model.evaluation.contenders import load_labeler, load_model
 from spam_model.evaluation.contest import MEAN
 from spam_model.evaluation.effort import EffortRow, effort_rows
 from spam_model.evaluation.effort_summary import Point, Reached, clicks_to_reach, gap_closed, points, zero_click
 from spam_model.evaluation.plots import effort_plot
 from spam_model.labeler import Labeler, Unanswered
+from spam_model.training.retraining import Retraining
 
 DESCRIPTION = f"""Runs the labelling loop with an annotator who answers from gt/gt.txt, for every combination of
 strategy, budget, rounds and error rate. Effort counts clicks against labelling the ground truth by hand: 2 a box and
@@ -56,6 +59,7 @@ class _Run:
     budget: float
     rounds: int
     error_rate: float
+    retrain: float = 0.0
 
 
 def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,6 +83,13 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument(
         "--ensemble", type=Path, nargs="+", default=[], metavar="WEIGHTS", help="what the strategy ensemble asks beside"
     )
+    parser.add_argument(
+        "--retrain",
+        type=float,
+        default=0.0,
+        metavar="MINUTES",
+        help="between rounds, let the model learn from its labels and the answers for so long (default: not at all)",
+    )
     add_weights(parser)
     parser.set_defaults(run=run)
 
@@ -91,14 +102,14 @@ def run(args: argparse.Namespace) -> int:
     sequences = sequences_of(args)
     model = load_labeler(args.weights, args.device).version
     runs = [
-        _Run(sequence, name, settings, budget, of_rounds, error_rate)
+        _Run(sequence, name, settings, budget, of_rounds, error_rate, args.retrain)
         for sequence in sequences
         for name, settings in strategies.items()
         for budget in budgets
         for of_rounds in rounds
         for error_rate in error_rates
     ]
-    rows = [row for of_run in run_all(_work, runs, args.jobs, "effort") for row in of_run]
+    rows = [row for of_run in run_all(_work, runs, 1 if args.retrain else args.jobs, "effort") for row in of_run]
     bounds = {sequence.name: _bound(sequence) for sequence in sequences}
     ends = points(rows, bounds)
     reached = clicks_to_reach(ends, zero_click(rows), *against) if against else []
@@ -130,7 +141,11 @@ def run(args: argparse.Namespace) -> int:
 def _work(run: _Run) -> list[EffortRow]:
     candidates, truth = run.sequence.read()
     labeler = load_labeler(run.settings.weights, run.settings.device)
-    label = partial(labeler.label, base=_unanswered(run.sequence, labeler))
+    if run.retrain:
+        model = load_model(run.settings.weights).to(resolve_device(run.settings.device))
+        label: Label = Retraining.for_minutes(model, run.retrain, run.settings.seed).label
+    else:
+        label = partial(labeler.label, base=_unanswered(run.sequence, labeler))
     rows = effort_rows(
         candidates,
         truth,
