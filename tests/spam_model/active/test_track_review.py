@@ -32,7 +32,7 @@ def session_of(said: Sequence[tuple[Query, str]]) -> Session:
 
 
 @pytest.mark.parametrize(("seed", "number"), RUNS)
-def test_what_removes_the_most_error_per_click_is_asked_first(seed: int, number: int) -> None:
+def test_what_removes_the_most_error_for_a_click_is_asked_first(seed: int, number: int) -> None:
     done = shipped.long_run(seed)[number]
     queries = ranked(done.result, done.session)
     values = [query.value for query in queries]
