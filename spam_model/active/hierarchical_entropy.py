@@ -76,7 +76,7 @@ class HierarchicalEntropy:
         boxes-and-high 65.1   geometric-up 64.6   high 64.5   equal 64.1   half-boxes 64.1
         links 64.0   boxes 61.9   geometric-down 61.6   uncertain 61.5   low 60.8
 
-    That was while the hierarchy still ran anew under the answers (commit fa8f953); the search has not been repeated since.
+    That was while the hierarchy still ran anew under the answers (commit fa8f953); the search was not repeated since.
     What holds: clicks on the low levels are wasted, misses there are mended above. The first five are within what one
     short sequence moves; at 1 % ``high`` leads (64.2), at 10 % ``half-boxes`` (66.4).
     """
