@@ -5,7 +5,7 @@ With the chances P(c) of each choice before anybody was asked (``Query.error_pro
     P(c | a₁, a₂, …) ∝ P(c) · Π L(aᵢ | c),   L(a | c) = 1 − ε if a = c, else ε / (choices − 1)
 
 An answer that agrees with the labels is believed at once. One that contradicts what the model was sure of is asked
-again, and is put into force when two people say so.
+again, and is put into force once the votes make it sure enough; after the last round, once it is likelier than not.
 """
 
 from __future__ import annotations

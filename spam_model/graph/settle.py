@@ -20,7 +20,7 @@ from spam_model.graph.matching import match
 from spam_model.graph.model import SpamModel
 from spam_model.graph.scene import Scene
 from spam_model.graph.states import build_tracklets
-from spam_model.values import Hierarchy, Level
+from spam_model.values import Hierarchy, Level, node_ends
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 NEAR = 0.35  # heights (and log height) from the line through a gap within which an accepted box belongs to the track
@@ -43,7 +43,7 @@ def settle(model: SpamModel, scene: Scene, base: Hierarchy, constraints: Resolve
     track_of = np.where(constraints.rejected, -1, base.track_of)
     new = np.flatnonzero(constraints.fixed & (track_of < 0))
     track_of[new] = int(base.track_of.max(initial=-1)) + 1 + np.arange(len(new))
-    pieces = _Pieces(scene, track_of, base.track_of < 0, identities, _logit(link_probability(base, len(scene))))
+    pieces = _Pieces(scene, track_of, base.track_of < 0, identities, _logit(base.link_probability()))
     pieces.cut()
     piece_of = pieces.joined()
     open_head, open_tail = pieces.open_head.copy(), pieces.open_tail.copy()
@@ -51,17 +51,6 @@ def settle(model: SpamModel, scene: Scene, base: Hierarchy, constraints: Resolve
     piece_of, again = _reassociate(model, scene, identities, piece_of, open_head, open_tail)
     track_of = renumber(one_box_per_frame(scene, piece_of, constraints.fixed))
     return Hierarchy(node_probability, kept, (*levels, *again), track_of)
-
-
-def link_probability(base: Hierarchy, count: int) -> FloatArray:
-    """Of the chosen link that leads on from each candidate, 1 where there is none. [N]."""
-    result = np.ones(count)
-    for level in base.levels:
-        rows = np.flatnonzero(level.node_of >= 0)
-        last = np.zeros(int(level.node_of.max(initial=-1)) + 1, np.int64)
-        np.maximum.at(last, level.node_of[rows], rows)  # candidates are sorted by frame
-        result[last[level.edge[0, level.chosen]]] = level.probability[level.chosen]
-    return result
 
 
 def _answered(identities: Identities, level: Level, constraints: ResolvedConstraints) -> Level:
@@ -246,7 +235,7 @@ def _level(
     open_head: BoolArray,
     open_tail: BoolArray,
 ) -> Level:
-    first, last = _ends(node_of)
+    first, last = node_ends(node_of)
     inside = np.flatnonzero(scene.frame[first] // clip_length == scene.frame[last] // clip_length)
     place = np.full(len(first), -1)
     place[inside] = np.arange(len(inside))
@@ -266,16 +255,6 @@ def _level(
     probability = identities.clamp(edge, none, probability, representative, labelled)
     chosen = identities.join(edge, match(edge, probability), none, probability, representative, labelled)
     return Level(index, clip_length, node_of, edge, probability, chosen)
-
-
-def _ends(node_of: IntArray) -> tuple[IntArray, IntArray]:
-    """First and last row of each node. [V], [V]."""
-    rows = np.flatnonzero(node_of >= 0)
-    count = int(node_of.max(initial=-1)) + 1
-    first, last = np.full(count, len(node_of)), np.zeros(count, np.int64)
-    np.minimum.at(first, node_of[rows], rows)
-    np.maximum.at(last, node_of[rows], rows)
-    return first, last
 
 
 def _logit(probability: FloatArray) -> FloatArray:

@@ -11,7 +11,17 @@ from spam_model.motion import camera_path
 from spam_model.postprocess.gaps import fill_gaps
 from spam_model.postprocess.settings import PostprocessSettings
 from spam_model.postprocess.smoothing import smooth
-from spam_model.values import Box, Candidates, ConstraintKind, Constraints, Hierarchy, Labels, Source, binary_entropy
+from spam_model.values import (
+    Box,
+    Candidates,
+    ConstraintKind,
+    Constraints,
+    Hierarchy,
+    Labels,
+    Source,
+    binary_entropy,
+    node_ends,
+)
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 DEFAULT_SETTINGS = PostprocessSettings()
@@ -67,11 +77,7 @@ def candidate_uncertainty(hierarchy: Hierarchy) -> FloatArray:
     """
     result = binary_entropy(hierarchy.node_probability)
     for level in hierarchy.levels:
-        rows = np.flatnonzero(level.node_of >= 0)
-        count = int(level.node_of.max(initial=-1)) + 1
-        first, last = np.full(count, len(level.node_of)), np.zeros(count, np.int64)
-        np.minimum.at(first, level.node_of[rows], rows)  # candidates are sorted by frame
-        np.maximum.at(last, level.node_of[rows], rows)
+        first, last = node_ends(level.node_of)
         past, future = level.edge[:, level.chosen]
         entropy = binary_entropy(level.probability[level.chosen])
         np.maximum.at(result, last[past], entropy)

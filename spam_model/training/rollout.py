@@ -23,6 +23,7 @@ from spam_model.graph.model import SpamModel
 from spam_model.graph.states import build_tracklets
 from spam_model.training.dataset import NodeStep, TrainingClip
 from spam_model.training.targets import edge_targets, tracklet_identities
+from spam_model.values import node_ends
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 WEIGHT_BETWEEN_FALSE = 0.1
@@ -59,7 +60,7 @@ def rollout(clip: TrainingClip, kept: BoolArray, levels: int, decide: Decide) ->
         node_of = drop_lone_boxes(node_of, clip_length)
         nodes = build_tracklets(scene, node_of)
         identity = tracklet_identities(node_of, clip.identity)
-        first, last = ends(node_of)
+        first, last = node_ends(node_of)
         chosen: list[IntArray] = [np.zeros((2, 0), np.int64)]
         for graph in level_graphs(scene, nodes, clip_length):
             edge = graph.nodes[graph.edge]
@@ -69,16 +70,6 @@ def rollout(clip: TrainingClip, kept: BoolArray, levels: int, decide: Decide) ->
             probability = decide(Step(level, graph, edge_targets(nodes, identity, edge), weight.astype(np.float32)))
             chosen.append(edge[:, match(graph.edge, probability)])
         node_of = one_box_per_frame(scene, merge(node_of, np.concatenate(chosen, axis=1)))
-
-
-def ends(node_of: IntArray) -> tuple[IntArray, IntArray]:
-    """Rows of the first and of the last candidate of each node. [N] -> [V], [V]."""
-    rows = np.flatnonzero(node_of >= 0)
-    count = int(node_of.max(initial=-1)) + 1
-    first, last = np.full(count, len(node_of)), np.zeros(count, np.int64)
-    np.minimum.at(first, node_of[rows], rows)  # candidates are sorted by frame
-    np.maximum.at(last, node_of[rows], rows)
-    return first, last
 
 
 def edge_logits(model: SpamModel, step: Step) -> Tensor:

@@ -2,7 +2,7 @@
 
 from spam_model.values.candidates import Candidates, ClipInfo, Source
 from spam_model.values.constraints import Anchor, Box, Constraint, ConstraintKind, Constraints
-from spam_model.values.hierarchy import Hierarchy, Level, binary_entropy
+from spam_model.values.hierarchy import Hierarchy, Level, binary_entropy, node_ends
 from spam_model.values.labels import Labels
 from spam_model.values.ledger import Ledger, LedgerEntry, full_effort
 from spam_model.values.queries import (
@@ -46,4 +46,5 @@ __all__ = [
     "binary_entropy",
     "evenly_spaced",
     "full_effort",
+    "node_ends",
 ]

@@ -19,6 +19,16 @@ def binary_entropy(probability: FloatArray) -> FloatArray:
     return np.asarray(entr(p) + entr(1 - p))
 
 
+def node_ends(node_of: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows of the first and of the last candidate of each node; candidates are sorted by frame. [N] -> [V], [V]."""
+    rows = np.flatnonzero(node_of >= 0)
+    count = int(node_of.max(initial=-1)) + 1
+    first, last = np.zeros((2, count), np.int64)
+    first[node_of[rows[::-1]]] = rows[::-1]  # of several values for one place the last one stays
+    last[node_of[rows]] = rows
+    return first, last
+
+
 @dataclass(frozen=True)
 class Level:
     """One association level over clips of ``clip_length`` frames.
@@ -62,6 +72,14 @@ class Hierarchy:
     kept: BoolArray
     levels: tuple[Level, ...]
     track_of: IntArray
+
+    def link_probability(self) -> FloatArray:
+        """Of the chosen link that leads on from each candidate, 1 where there is none. [N]."""
+        result = np.ones(len(self.track_of))
+        for level in self.levels:
+            _, last = node_ends(level.node_of)
+            result[last[level.edge[0, level.chosen]]] = level.probability[level.chosen]
+        return result
 
     def at_rows(self, rows: IntArray, count: int) -> Hierarchy:
         """The same over ``count`` candidates, of which ``rows`` are those that it is of; the others are in nothing."""

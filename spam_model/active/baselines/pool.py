@@ -15,7 +15,7 @@ import numpy as np
 
 from spam_model.active.anchors import anchors_of
 from spam_model.active.questions.outgoing import NodeMembers, OutgoingLinks, association_query
-from spam_model.values import LabelResult, Level, Query, QueryKind, binary_entropy
+from spam_model.values import LabelResult, Level, Query, QueryKind, binary_entropy, node_ends
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 _T = TypeVar("_T")
@@ -117,9 +117,7 @@ class _Links:
         self._start = np.flatnonzero(np.diff(past, prepend=-1))
         self._end = np.append(self._start[1:], len(past))
         self.node: IntArray = past[self._start]
-        rows = np.flatnonzero(level.node_of >= 0)
-        last = np.zeros(int(level.node_of.max(initial=-1)) + 1, np.int64)
-        np.maximum.at(last, level.node_of[rows], rows)
+        _, last = node_ends(level.node_of)
         self.last_row: IntArray = last[self.node]
 
     def highest(self, score: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ from spam_model.active.questions.runs import rejected_chains
 from spam_model.active.questions.view import ReviewView, logit
 from spam_model.graph.gating import appearance, mid_gap_residual, pair_height
 from spam_model.graph.states import HEAD, TAIL, Tracklets, build_tracklets
-from spam_model.values import OPTION_LETTERS, LabelResult, Query, QueryKind, Topic
+from spam_model.values import OPTION_LETTERS, LabelResult, Query, QueryKind, Topic, node_ends
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 PAIR_FEATURES = (
@@ -163,11 +163,7 @@ def _links(view: ReviewView, fragments: list[IntArray], edge: IntArray) -> tuple
     logits: list[FloatArray] = [np.zeros(0)]
     count = len(view.result.candidates)
     for level in view.result.hierarchy.levels:
-        rows = np.flatnonzero(level.node_of >= 0)
-        size = int(level.node_of.max(initial=-1)) + 1
-        first, last = np.full(size, count), np.zeros(size, np.int64)
-        np.minimum.at(first, level.node_of[rows], rows)
-        np.maximum.at(last, level.node_of[rows], rows)
+        first, last = node_ends(level.node_of)
         keys.append(last[level.edge[0]] * count + first[level.edge[1]])
         logits.append(logit(level.probability))
     ends = np.array([[rows[0], rows[-1]] for rows in fragments], np.int64).reshape(-1, 2)

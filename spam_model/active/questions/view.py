@@ -55,10 +55,4 @@ class ReviewView:
     @cached_property
     def link_logit(self) -> FloatArray:
         """[N]: of the chosen link that leads on from the candidate, 6 where none was in doubt."""
-        result = np.full(len(self.result.candidates), 6.0)
-        for level in self.result.hierarchy.levels:
-            rows = np.flatnonzero(level.node_of >= 0)
-            last = np.zeros(int(level.node_of.max(initial=-1)) + 1, np.int64)
-            np.maximum.at(last, level.node_of[rows], rows)  # candidates are sorted by frame
-            result[last[level.edge[0, level.chosen]]] = logit(level.probability[level.chosen])
-        return result
+        return logit(self.result.hierarchy.link_probability())

@@ -75,6 +75,13 @@ def add_sequences(parser: argparse.ArgumentParser, least: str = "+") -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw a picture of the figures as well")
 
 
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """Like ``add_weights``, for several at once."""
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", default=[None], help="weights made by spam-model train, one or more seeds"
+    )
+
+
 def add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="weights made by spam-model train (default: the shipped ones)")
 

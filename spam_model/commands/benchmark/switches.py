@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from spam_model.command_line import print_json
-from spam_model.commands.benchmark.common import add_sequences, numbers, sequences_of
+from spam_model.commands.benchmark.common import add_seeds, add_sequences, numbers, sequences_of
 from spam_model.commands.benchmark.contest import contest_table, hold_contest
 from spam_model.evaluation.contenders import load_labeler, switch_offs
 from spam_model.evaluation.plots import contest_plot
@@ -26,9 +25,7 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_sequences(parser)
-    parser.add_argument(
-        "--weights", type=Path, nargs="+", default=[None], help="weights made by spam-model train, one or more seeds"
-    )
+    add_seeds(parser)
     parser.add_argument(
         "--high", default="0.7", help="least high score, as a share of the clip's strong scores (default: 0.7)"
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from spam_model.command_line import print_json
-from spam_model.commands.benchmark.common import add_sequences, sequences_of
+from spam_model.commands.benchmark.common import add_seeds, add_sequences, sequences_of
 from spam_model.commands.benchmark.contest import contest_table, hold_contest
 from spam_model.evaluation.contenders import Contender, Spam, bound, load_labeler, references
 from spam_model.evaluation.plots import contest_plot
@@ -28,9 +27,7 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_sequences(parser)
-    parser.add_argument(
-        "--weights", type=Path, nargs="+", default=[None], help="weights made by spam-model train, one or more seeds"
-    )
+    add_seeds(parser)
     parser.add_argument(
         "--reference",
         choices=["bytetrack", "none"],

@@ -15,7 +15,7 @@ from spam_model.graph.constraints import resolve
 from spam_model.graph.hierarchy import run_hierarchy
 from spam_model.graph.model import SpamModel
 from spam_model.graph.scene import Scene
-from spam_model.graph.settle import link_probability, settle
+from spam_model.graph.settle import settle
 from spam_model.values import Candidates, ClipInfo, Constraint, Constraints, Hierarchy, Level
 from tests.spam_model.graph.worlds import (
     accept,
@@ -285,7 +285,7 @@ def test_the_links_that_lead_on_are_those_chosen_at_any_level() -> None:
     )
     high = Level(2, 4, np.array([0, 0, 1, -1]), np.array([[0], [1]]), np.array([0.9]), np.array([True]))
     base = Hierarchy(np.ones(4), np.ones(4, bool), (low, high), np.array([0, 0, 0, -1]))
-    assert link_probability(base, 4).tolist() == [0.7, 0.9, 1.0, 1.0]
+    assert base.link_probability().tolist() == [0.7, 0.9, 1.0, 1.0]
 
 
 @settings(deadline=None, max_examples=20)
