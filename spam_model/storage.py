@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from spam_model.errors import FormatError, InputError
-from spam_model.values import Candidates, ClipInfo, Constraints, Hierarchy, Labels, Level, Query
+from spam_model.values import Candidates, ClipInfo, Constraints, Hierarchy, Labels, Level, MotionEvidence, Query
 
 VERSION = 2  # 2: boxes that people drew have ids below -1; a tracklet's aspect is taken against the usual one
 _FORMAT_KEY = "cvat-spam"
@@ -82,6 +82,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 _CANDIDATE_ARRAYS = ("frame", "box", "score", "class_id", "embedding", "source", "id")
+_MOTION_ARRAYS = ("id", "frame", "box", "visibility")
 _LABEL_ARRAYS = ("track", "frame", "box", "class_id", "score", "candidate_id", "occluded", "uncertainty")
 _LEVEL_ARRAYS = ("node_of", "edge", "probability", "chosen")
 _INFO = TypeAdapter(ClipInfo)
@@ -105,14 +106,22 @@ def _validate(adapter: TypeAdapter[_T], text: str | bytes, kind: str) -> _T:
 
 
 def candidates_to_bytes(candidates: Candidates) -> bytes:
-    arrays = {name: getattr(candidates, name) for name in _CANDIDATE_ARRAYS}
+    arrays: Arrays = {name: getattr(candidates, name) for name in _CANDIDATE_ARRAYS}
+    if candidates.motion is not None:
+        arrays |= {f"motion.{name}": getattr(candidates.motion, name) for name in _MOTION_ARRAYS}
+    if candidates.camera is not None:
+        arrays["camera"] = candidates.camera
     return pack("candidates", arrays, {"info": _INFO.dump_json(candidates.info).decode()})
 
 
 def candidates_from_bytes(data: bytes) -> Candidates:
     arrays, metadata = unpack("candidates", data)
     info = _validate(_INFO, metadata.get("info", ""), "candidates file, info")
-    return Candidates(info=info, **_pick(arrays, _CANDIDATE_ARRAYS, "candidates"))
+    motion = None
+    if "motion.id" in arrays:
+        motion = MotionEvidence(**_pick(arrays, _MOTION_ARRAYS, "candidates", "motion."))
+    camera = arrays.get("camera")
+    return Candidates(info=info, **_pick(arrays, _CANDIDATE_ARRAYS, "candidates"), motion=motion, camera=camera)
 
 
 def write_candidates(path: Path, candidates: Candidates) -> None:

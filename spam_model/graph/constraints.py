@@ -157,7 +157,7 @@ def with_drawn_boxes(candidates: Candidates, constraints: Constraints) -> Candid
     if not new:
         return candidates
     anchors = [item.first for item in new]
-    return Candidates.build(
+    extended = Candidates.build(
         candidates.info,
         np.append(candidates.frame, [anchor.frame for anchor in anchors]),
         np.concatenate([candidates.box, [_box_of(item) for item in new]]),
@@ -167,6 +167,7 @@ def with_drawn_boxes(candidates: Candidates, constraints: Constraints) -> Candid
         source=np.append(candidates.source, [Source.PERSON] * len(new)),
         id=np.append(candidates.id, [anchor.candidate_id for anchor in anchors]),
     )
+    return replace(extended, motion=candidates.motion, camera=candidates.camera)
 
 
 def _anchor_all(

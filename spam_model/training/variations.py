@@ -1,7 +1,8 @@
 """The same clip seen otherwise: a window of it, candidates withheld, at another pace or backwards. Ids stay.
 
 Self-training learns from clips with gaps, and is judged by clips at another pace: two kinds, kept apart, since a
-student gets better at what it practises whether or not its labels get better.
+student gets better at what it practises whether or not its labels get better. What was seen in the pixels between
+frames (motion, camera) is left out, since frames have other numbers here.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Pace:
                 frame_rate=info.frame_rate / self.stride,
             ),
             frame=part.frame // self.stride,
+            motion=None,
+            camera=None,
         )
         return backwards(slow) if self.backwards else slow
 
@@ -64,7 +67,8 @@ def window(candidates: Candidates, first: int, length: int) -> Candidates:
     """``length`` frames from ``first`` on, that frame being 0."""
     begin, end = np.searchsorted(candidates.frame, [first, first + length])
     part = candidates.take(np.arange(begin, end))
-    return replace(part, info=replace(part.info, frame_count=length), frame=part.frame - first)
+    info = replace(part.info, frame_count=length)
+    return replace(part, info=info, frame=part.frame - first, motion=None, camera=None)
 
 
 def backwards(candidates: Candidates) -> Candidates:

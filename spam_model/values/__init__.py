@@ -5,6 +5,7 @@ from spam_model.values.constraints import Anchor, Box, Constraint, ConstraintKin
 from spam_model.values.hierarchy import Hierarchy, Level, binary_entropy, node_ends
 from spam_model.values.labels import Labels
 from spam_model.values.ledger import Ledger, LedgerEntry, full_effort
+from spam_model.values.motion import MotionEvidence
 from spam_model.values.queries import (
     CLICKS,
     NOTHING,
@@ -39,6 +40,7 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "Level",
+    "MotionEvidence",
     "Query",
     "QueryKind",
     "Source",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spam_model.errors import FormatError
+
+if TYPE_CHECKING:
+    from spam_model.values.motion import MotionEvidence
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -58,6 +62,9 @@ class Candidates:
         embedding: [N, D] float32, L2-normalised appearance; D = 0 where there are no pixels.
         source: [N] int64, see ``Source``.
         id: [N] int64, unique and stable: constraints and answers refer to it.
+        motion: where a motion model saw some of the candidates in other frames; None where none was asked.
+        camera: [F, 2] px, cumulative translation of the image seen in the pixels, 0 at frame 0; None where it was not
+            looked for.
     """
 
     info: ClipInfo
@@ -68,6 +75,8 @@ class Candidates:
     embedding: FloatArray
     source: IntArray
     id: IntArray
+    motion: MotionEvidence | None = None
+    camera: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.frame)
@@ -82,6 +91,11 @@ class Candidates:
         for name, (got, expected) in shapes.items():
             if got != expected:
                 raise FormatError(f"candidates of {self.info.name!r}: {name} has shape {got}, needs {expected}")
+        if self.camera is not None and self.camera.shape != (self.info.frame_count, 2):
+            raise FormatError(
+                f"candidates of {self.info.name!r}: camera has shape {self.camera.shape}, "
+                f"needs {(self.info.frame_count, 2)}"
+            )
         if n == 0:
             return
         self._require(np.asarray(np.isfinite(self.box).all(axis=1)), "has a box that is not a number")

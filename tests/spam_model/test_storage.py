@@ -1,6 +1,7 @@
 """What is written is read back; what is not ours is refused with a reason."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from spam_model.values import (
     Constraints,
     Hierarchy,
     Level,
+    MotionEvidence,
     Query,
     QueryKind,
 )
@@ -50,6 +52,18 @@ def test_candidates_come_back_as_written(tmp_path: Path) -> None:
     assert read.info == INFO
     assert equal(read, written, ("frame", "box", "score", "class_id", "embedding", "source", "id"))
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["c.safetensors"]
+
+
+def test_what_was_seen_in_the_pixels_comes_back_too(tmp_path: Path) -> None:
+    motion = MotionEvidence.build(
+        np.array([7, 5]), np.array([3, 4]), np.ones((2, 4)) * [0, 0, 5, 5], np.array([0.3, 1])
+    )
+    written = replace(some_candidates(), motion=motion, camera=np.arange(2.0 * INFO.frame_count).reshape(-1, 2))
+    storage.write_candidates(tmp_path / "c.safetensors", written)
+    read = storage.read_candidates(tmp_path / "c.safetensors")
+    assert read.motion is not None
+    assert equal(read.motion, motion, ("id", "frame", "box", "visibility"))
+    assert np.array_equal(read.camera, written.camera)
 
 
 def test_a_hierarchy_comes_back_as_written() -> None:
