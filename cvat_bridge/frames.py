@@ -28,9 +28,9 @@ class TaskFrames:
 
     def __init__(self, reader: CvatReader, task_id: int, frame_rate: float, class_names: tuple[str, ...]) -> None:
         task = reader.task(task_id)
-        meta = reader.data_meta(task_id)
-        if task.size < 1 or not meta.frames:
+        if task.size < 1:  # asked for the frames of such a task, CVAT answers 500
             raise InputError(f"task {task_id} has no frames yet: wait until CVAT has processed its data")
+        meta = reader.data_meta(task_id)
         sizes = {(frame.width, frame.height) for frame in meta.frames}
         if len(sizes) > 1:
             raise InputError(f"task {task_id} mixes images of different sizes; tracks need one size: split the task")

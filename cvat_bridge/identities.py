@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from cvat_bridge.agreement import Boxes, agreeing_frames
-from cvat_bridge.ownership import keyframes_of, mark_of
+from cvat_bridge.ownership import Mark, keyframes_of, mark_of
 from cvat_bridge.plan import interpolate
 from cvat_bridge.wire import Annotations, Job, Label
 from spam_model.values import Labels
@@ -58,11 +58,21 @@ def candidate_identities(labels: Labels, identity_of: dict[int, int]) -> dict[in
 
 def marked_identities(current: Mapping[int, Annotations], specs: tuple[Label, ...]) -> frozenset[int]:
     """Every identity that stands in CVAT, in marks of ours on whosever tracks."""
+    return frozenset(mark.identity for mark in _marks(current, specs))
+
+
+def highest_run(current: Mapping[int, Annotations], specs: tuple[Label, ...]) -> int:
+    """The highest number of a run in the marks that stand in CVAT, 0 without any."""
+    return max((mark.run_number for mark in _marks(current, specs)), default=0)
+
+
+def _marks(current: Mapping[int, Annotations], specs: tuple[Label, ...]) -> Iterator[Mark]:
     by_id = {label.id: label for label in specs}
-    marks = (
-        mark_of(track, by_id.get(track.label_id)) for annotations in current.values() for track in annotations.tracks
-    )
-    return frozenset(mark.identity for mark in marks if mark)
+    for standing in current.values():
+        for track in standing.tracks:
+            mark = mark_of(track, by_id.get(track.label_id))
+            if mark:
+                yield mark
 
 
 def recover_identities(

@@ -20,10 +20,12 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from cvat_bridge.ownership import run_number
 from spam_model.active.session import Session
-from spam_model.errors import FormatError, InputError
+from spam_model.errors import BusyError, FormatError
 
 SCHEMA_VERSION = 1
+CANDIDATES_FILE = "candidates.safetensors"  # beside the journal
 _SESSION = TypeAdapter(Session)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS document (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -84,7 +86,7 @@ class Journal:
                 fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lease.close()
-            raise InputError(
+            raise BusyError(
                 f"another cvat-bridge works on this task ({folder}); wait for it to end, or stop it first"
             ) from error
         try:
@@ -162,6 +164,28 @@ class Journal:
         self.put("run", number)
         return f"r{number}"
 
+    def last_run(self) -> str:
+        """The run of the last push; r0 before the first."""
+        return f"r{int(self.get('run') or 0)}"
+
+    def count_runs_from(self, number: int) -> None:
+        """The next run has a higher number than this one, which stands in CVAT."""
+        self.put("run", max(int(self.get("run") or 0), number))
+
+    def runs(self) -> dict[str, str]:
+        """Runs that wrote tracks -> when, in order."""
+        rows = self._db.execute("SELECT run, min(taken) FROM snapshot GROUP BY run")
+        return dict(sorted(((str(run), str(taken)) for run, taken in rows), key=lambda row: run_number(row[0])))
+
+    def snapshots_since(self, number: int) -> dict[int, dict[str, Any]]:
+        """Job id -> its annotations before the first write of this run or a later one."""
+        rows = self._db.execute("SELECT job_id, run, body FROM snapshot").fetchall()
+        chosen: dict[int, tuple[int, str]] = {}
+        for job_id, run, body in rows:
+            if run_number(run) >= number and run_number(run) < chosen.get(job_id, (run_number(run) + 1, ""))[0]:
+                chosen[job_id] = (run_number(run), body)
+        return {job_id: json.loads(body) for job_id, (_, body) in chosen.items()}
+
     def snapshot(self, run: str, job_id: int, body: dict[str, Any]) -> None:
         """The job's annotations before the run's first write to it; a second one changes nothing."""
         self._db.execute("INSERT OR IGNORE INTO snapshot VALUES (?, ?, ?, ?)", (run, job_id, _now(), json.dumps(body)))
@@ -177,6 +201,11 @@ class Journal:
         state = "committed" if committed else "failed"
         self._db.execute("UPDATE intent SET state = ?, closed = ? WHERE id = ?", (state, _now(), intent))
 
+    def open_intents(self, kind: str) -> dict[int, str]:
+        """Intent -> target of those of a kind that were neither committed nor failed."""
+        rows = self._db.execute("SELECT id, target FROM intent WHERE kind = ? AND state = 'intended'", (kind,))
+        return {int(intent): str(target) for intent, target in rows}
+
     def count_intents(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM intent").fetchone()[0])
 
@@ -188,6 +217,11 @@ class Journal:
     def confirmed(self, job_id: int) -> dict[str, int]:
         """Digest -> identity of the tracks that were read back and that we have not set out to remove since."""
         rows = self._db.execute("SELECT digest, identity FROM written WHERE job_id = ? AND confirmed", (job_id,))
+        return {str(digest): int(identity) for digest, identity in rows}
+
+    def written_identities(self, job_id: int) -> dict[str, int]:
+        """Digest -> identity of all tracks that we ever sent to a job."""
+        rows = self._db.execute("SELECT digest, identity FROM written WHERE job_id = ? ORDER BY confirmed", (job_id,))
         return {str(digest): int(identity) for digest, identity in rows}
 
     def highest_identity(self) -> int:
@@ -228,6 +262,11 @@ class Journal:
 
     def put_round(self, row: RoundRow) -> None:
         self._db.execute("INSERT OR REPLACE INTO round VALUES (?, ?, ?)", (row.number, row.review_task, row.state))
+
+    def drop_round(self, number: int) -> None:
+        """Forgets a round and its cards."""
+        self._db.execute("DELETE FROM round WHERE number = ?", (number,))
+        self._db.execute("DELETE FROM card WHERE round = ?", (number,))
 
     def rounds(self) -> tuple[RoundRow, ...]:
         return tuple(RoundRow(*row) for row in self._db.execute("SELECT * FROM round ORDER BY number"))

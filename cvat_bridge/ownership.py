@@ -33,20 +33,24 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class TrackPart:
-    """One identity within one job, as it is to stand in CVAT; ``uncertainty`` is in nats."""
+    """One identity within one job, as it is to stand in CVAT.
+
+    ``uncertainty`` is in nats; ``first_run`` is the run that wrote it first, where an undo puts it back.
+    """
 
     job_id: int
     identity: int
     label_id: int
     keyframes: tuple[Keyframe, ...]
     uncertainty: float
+    first_run: str = ""
 
     @property
     def digest(self) -> str:
         return _digest(self.label_id, self.keyframes)
 
     def mark(self, run: str) -> str:
-        return f"{self.identity} {run} {self.digest}"
+        return f"{self.identity} {self.first_run or run} {self.digest}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Mark:
     identity: int
     run: str
     digest: str
+
+    @property
+    def run_number(self) -> int:
+        return run_number(self.run)
+
+
+def run_number(run: str) -> int:
+    """The number of a run's name, r1, r2, …"""
+    return int(run.removeprefix("r"))
 
 
 def digest_of(track: Track) -> str:
@@ -66,7 +79,7 @@ def keyframes_of(track: Track) -> tuple[Keyframe, ...]:
     return tuple(
         Keyframe(shape.frame, sent_box(shape.points), shape.outside, shape.occluded)
         for shape in sorted(track.shapes, key=lambda shape: shape.frame)
-        if len(shape.points) == 4
+        if shape.type == "rectangle" and len(shape.points) == 4
     )
 
 
@@ -80,6 +93,21 @@ def mark_of(track: Track, label: Label | None) -> Mark | None:
     """The mark we gave a track, None where there is none or somebody wrote something else there."""
     match = _MARK.fullmatch(_mark_text(track, label))
     return Mark(int(match["identity"]), match["run"], match["digest"]) if match else None
+
+
+def missing_attributes(label: Label) -> list[str]:
+    """Those of our attributes that a label lacks."""
+    return [name for name in (ID_ATTRIBUTE, UNCERTAINTY_ATTRIBUTE) if label.attribute(name) is None]
+
+
+def unfit_attributes(label: Label) -> list[str]:
+    """What is wrong with attributes of our names that somebody else made, in words."""
+    specs = [spec for name in (ID_ATTRIBUTE, UNCERTAINTY_ATTRIBUTE) if (spec := label.attribute(name))]
+    return [
+        f"{label.name}: {spec.name} is a {'mutable' if spec.mutable else 'fixed'} {spec.input_type}, not a fixed text"
+        for spec in specs
+        if spec.mutable or spec.input_type != "text"
+    ]
 
 
 def is_ours(track: Track, label: Label | None, written: Container[str]) -> bool:

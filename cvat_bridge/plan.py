@@ -124,7 +124,7 @@ def _plan_job(
     }
     persons = [track for track in current if track.id not in ours]
     left_to_people = withheld | {_identity(track, by_id) for track in persons}
-    covered = _covered(wanted, persons, job.stop_frame)
+    covered = covered_by_persons(wanted, persons, job.stop_frame)
     free = [
         part
         for part, is_covered in zip(wanted, covered.tolist(), strict=True)
@@ -182,7 +182,7 @@ def _keyframes(labels: Labels, rows: IntArray, stop_frame: int) -> list[Keyframe
     return result
 
 
-def _covered(wanted: list[TrackPart], persons: list[Track], stop_frame: int) -> BoolArray:
+def covered_by_persons(wanted: list[TrackPart], persons: list[Track], stop_frame: int) -> BoolArray:
     """Which of our parts a person's track of the same label shows: IoU ≥ 0.5 on at least half of our frames. [P]."""
     ours = Boxes.of([interpolate(part.keyframes) for part in wanted])
     theirs = Boxes.of([interpolate(keyframes_of(track), last_frame=stop_frame) for track in persons])

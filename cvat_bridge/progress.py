@@ -17,6 +17,10 @@ class Progress:
     def __init__(self, quiet: bool = False) -> None:
         self._off = quiet or not sys.stderr.isatty()
 
+    @property
+    def shows(self) -> bool:
+        return not self._off
+
     @contextmanager
     def bar(self, name: str, total: int, unit: str) -> Iterator[Advance]:
         with tqdm(total=total, desc=name, unit=unit, file=sys.stderr, disable=self._off, leave=False) as bar:

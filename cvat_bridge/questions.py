@@ -54,15 +54,20 @@ def job_mapping(queries: tuple[Query, ...], names: list[str]) -> list[list[str]]
     return jobs
 
 
-def guide(task: Task, queries: tuple[Query, ...], names: list[str], host: str) -> str:
-    """What reviewers read beside their cards, in Markdown."""
-    links = [
+def links(task: Task, queries: tuple[Query, ...], names: list[str], host: str) -> str:
+    """Which frames of the video stand behind each card, in Markdown."""
+    lines = [
         f"- {name}: "
         + ", ".join(
             f"[{word} {number}]({host}/tasks/{task.id}?frame={number})" for word, number in _frames_behind(query)
         )
         for name, query in zip(names, queries, strict=True)
     ]
+    return "\n".join(("# The frames behind the cards", "", *lines))
+
+
+def guide(task: Task) -> str:
+    """What reviewers read beside their cards, in Markdown."""
     return f"""# How to answer
 
 Each frame is one question about the video of task {task.id}, "{task.name}".
@@ -94,9 +99,7 @@ When you are through: **Ctrl+S**, then *Menu → Finish the job*.
 One object is one person or thing, whole, seen or partly hidden. Reflections, posters, parts of a body and boxes around
 two people are none.
 
-## The frames behind the cards
-
-{chr(10).join(links)}
+The frames of the video behind each card are listed in the guide of the review task.
 """
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from cvat_bridge.journal import Journal
 from cvat_bridge.reporting import AskedQuestion, ReportData, RoundSummary, write_report
+from cvat_bridge.retraining import retrainings
 from spam_model.active.session import Session
 from spam_model.data.clip import FrameSource
 from spam_model.errors import InputError
@@ -57,6 +58,7 @@ def report_task(
         ),
         questions=_questions(journal, session),
         stage_seconds=seconds,
+        retrainings=tuple(line.story for line in retrainings(journal)),
     )
     return write_report(data, frames, path)
 

@@ -6,20 +6,23 @@ a job: tags are answered with a digit in the attribute workspace, rectangles are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 
 from cvat_bridge.cards import Card, CardContext, LinearMap, card_file_name, compose_card, parse_card_file_name
 from cvat_bridge.journal import CardRow, Journal, RoundRow
+from cvat_bridge.memory import RoundMemory, with_memory
 from cvat_bridge.progress import Advance
 from cvat_bridge.questions import (
     ANSWER_ATTRIBUTE,
     BOX_LABEL,
+    UNANSWERED,
     guide,
     in_card_order,
     job_mapping,
+    links,
     review_labels,
     tag_label,
 )
@@ -31,6 +34,7 @@ from spam_model.errors import FormatError, InputError
 from spam_model.storage import write_atomically
 from spam_model.values import NOTHING, Answer, Labels, Query, QueryKind
 
+MAX_ROUNDS = 999
 AskedCards = dict[str, tuple[Query, Card]]  # by file name
 CardMaps = dict[str, tuple[float, float, float] | None]  # by query id: card px -> frame px, offset and scale
 
@@ -53,12 +57,22 @@ class ReviewDesk:
         return f"{self.task.name} · round {number}"
 
     def open_round(
-        self, number: int, queries: tuple[Query, ...], frames: FrameSource, labels: Labels, progress: Advance
+        self,
+        memory: RoundMemory,
+        queries: tuple[Query, ...],
+        frames: FrameSource,
+        labels: Labels,
+        progress: Advance,
     ) -> Task:
-        """Makes the round's review task; called again after an interruption, it goes on where it stopped."""
+        """Makes the round's review task; called again after an interruption, it goes on where it stopped.
+
+        ``memory`` tells of the round; questions and cards are added to it here.
+        """
+        number = memory.round
         ordered = in_card_order(queries)
         names = [card_file_name(number, position, query) for position, query in enumerate(ordered)]
         project = self.writer.review_project(self.project_name, review_labels())
+        self.writer.project_guide(project.id, guide(self.task))  # the one that CVAT shows in the project's jobs
         paths = [self.journal.folder / "cards" / name for name in names]
         cards: AskedCards = {}
         for path, query in zip(paths, ordered, strict=True):
@@ -67,14 +81,14 @@ class ReviewDesk:
             cards[path.name] = (query, card)
             progress(1)
         task = self.writer.review_task(self.round_name(number), project.id, paths, job_mapping(ordered, names))
-        self.journal.put_cards(
-            [
-                CardRow(query.id, number, position, name, _map_row(card.to_frame))
-                for position, (name, (query, card)) in enumerate(cards.items())
-            ]
-        )
+        rows = [
+            CardRow(query.id, number, position, name, _map_row(card.to_frame))
+            for position, (name, (query, card)) in enumerate(cards.items())
+        ]
+        self.journal.put_cards(rows)
+        memory = replace(memory, queries=queries, to_frame={row.query_id: row.to_frame for row in rows})
+        self.writer.task_guide(task.id, with_memory(links(self.task, ordered, names, self.reader.host), memory))
         self._lay_cards(task, cards)
-        self.writer.task_guide(task.id, guide(self.task, ordered, names, self.reader.host))
         self.journal.put_round(RoundRow(number, task.id, "open"))
         return task
 
@@ -98,6 +112,37 @@ class ReviewDesk:
                 continue
             answers += _job_answers(self.reader.annotations(job.id), job, names, queries, maps)
         return tuple(answers), waiting
+
+    def review_tasks(self) -> dict[int, Task]:
+        """Round -> its review task, by their names."""
+        project = self.reader.project_named(self.project_name)
+        found = self.reader.tasks_of(project.id) if project else ()
+        numbers = {self.round_name(number): number for number in range(1, MAX_ROUNDS + 1)}
+        return dict(sorted((numbers[task.name], task) for task in found if task.name in numbers))
+
+    def find_round(self, number: int) -> int | None:
+        """The round's review task by its name."""
+        project = self.reader.project_named(self.project_name)
+        found = self.reader.task_named(self.round_name(number), project.id) if project else None
+        return found.id if found else None
+
+    def is_untouched(self, review_task: int) -> bool:
+        """Whether nobody has opened, answered or finished any of its jobs.
+
+        CVAT sets a job to "in progress" when somebody opens it. A task whose cards were not all laid yet is untouched.
+
+        Raises:
+            ServerError: with status 404 where there is no such task.
+        """
+        for job in self.reader.jobs(self.reader.task(review_task).id):
+            if job.state != "new" or job.stage != "annotation":
+                return False
+            standing = self.reader.annotations(job.id)
+            if standing.tracks or any(answered(tag) != UNANSWERED for tag in standing.tags):
+                return False
+            if any(shape.source != "auto" for shape in standing.shapes):
+                return False
+        return True
 
     def _lay_cards(self, task: Task, cards: AskedCards) -> None:
         labels = {label.name: label for label in self.reader.labels(task.id)}

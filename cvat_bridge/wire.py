@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -80,9 +81,23 @@ class Label(_Wire):
         return next((spec for spec in self.attributes if spec.name == name), None)
 
 
+class About(_Wire):
+    name: str
+    version: str
+
+
+class AccessToken(_Wire):
+    read_only: bool
+    expiry_date: datetime | None = None
+
+
 class User(_Wire):
+    """``groups`` and ``is_superuser`` are told of the account itself only."""
+
     id: int
     username: str
+    groups: tuple[str, ...] = ()
+    is_superuser: bool = False
 
 
 class Job(_Wire):
@@ -94,6 +109,7 @@ class Job(_Wire):
     start_frame: int
     stop_frame: int
     assignee: User | None = None
+    updated_date: datetime | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -107,11 +123,21 @@ class Task(_Wire):
     size: int = 0
     mode: str = ""
     project_id: int | None = None
+    owner: User | None = None
+    assignee: User | None = None
+    organization_id: int | None = None
+    guide_id: int | None = None
 
 
 class Project(_Wire):
     id: int
     name: str
+    owner: User | None = None
+    assignee: User | None = None
+
+
+class Guide(_Wire):
+    markdown: str
 
 
 class FrameMeta(_Wire):

@@ -19,7 +19,15 @@ from cvat_sdk.core.exceptions import BackgroundRequestException
 
 from cvat_bridge.connection import as_server_error, parse_json, read_json, send
 from cvat_bridge.journal import Journal
-from cvat_bridge.ownership import ID_ATTRIBUTE, UNCERTAINTY_ATTRIBUTE, TrackPart, digest_of, is_ours, mark_of
+from cvat_bridge.ownership import (
+    ID_ATTRIBUTE,
+    UNCERTAINTY_ATTRIBUTE,
+    TrackPart,
+    digest_of,
+    is_ours,
+    mark_of,
+    missing_attributes,
+)
 from cvat_bridge.plan import JobPlan, Plan
 from cvat_bridge.progress import Advance
 from cvat_bridge.server import CvatReader
@@ -144,7 +152,7 @@ class CvatWriter:
 
         The colour goes along because CVAT sets one that is not given back to its default.
         """
-        missing = [name for name in (ID_ATTRIBUTE, UNCERTAINTY_ATTRIBUTE) if label.attribute(name) is None]
+        missing = missing_attributes(label)
         if not missing:
             return
         attributes = [
@@ -205,6 +213,14 @@ class CvatWriter:
             raise as_server_error(error, f"make the review task {name!r}") from error
         return self._reader.task(made.id)
 
+    def remove_review_task(self, task_id: int) -> None:
+        """Removes a review task; one that is gone already is no error."""
+        try:
+            send(self._api.tasks_api.destroy, task_id)
+        except ServerError as error:
+            if error.status != 404:
+                raise
+
     def put_cards(self, job_id: int, tags: dict[int, tuple[int, int]], rectangles: dict[int, tuple[int, Box]]) -> None:
         """Lays the question's tag, or its rectangle, on each card that has none yet.
 
@@ -230,11 +246,17 @@ class CvatWriter:
         )
 
     def task_guide(self, task_id: int, markdown: str) -> None:
-        """Makes the task's guide; one that is there already stays."""
-        task = read_json(self._api.tasks_api.retrieve, task_id)
-        if task.get("guide_id") is None:
-            request = models.AnnotationGuideWriteRequest(task_id=task_id, markdown=markdown)
-            send(self._api.guides_api.create, annotation_guide_write_request=request)
+        """Makes the task's guide; one that is there already stays. Jobs of a project's tasks show the project's."""
+        if read_json(self._api.tasks_api.retrieve, task_id).get("guide_id") is None:
+            self._make_guide(models.AnnotationGuideWriteRequest(task_id=task_id, markdown=markdown))
+
+    def project_guide(self, project_id: int, markdown: str) -> None:
+        """Makes the project's guide; one that is there already stays."""
+        if read_json(self._api.projects_api.retrieve, project_id).get("guide_id") is None:
+            self._make_guide(models.AnnotationGuideWriteRequest(project_id=project_id, markdown=markdown))
+
+    def _make_guide(self, request: models.AnnotationGuideWriteRequest) -> None:
+        send(self._api.guides_api.create, annotation_guide_write_request=request)
 
 
 def answered(tag: Tag) -> str:

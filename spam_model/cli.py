@@ -7,7 +7,21 @@ from collections.abc import Sequence
 
 from spam_model import __version__
 from spam_model.command_line import build_parser, run
-from spam_model.commands import benchmark, detect, evaluate, fetch_weights, label, self_train, train
+from spam_model.commands import (
+    benchmark,
+    detect,
+    distill,
+    evaluate,
+    fetch_weights,
+    finetune_detector,
+    label,
+    self_train,
+    track,
+    train,
+    train_detector,
+    train_motion,
+    train_reid,
+)
 
 DESCRIPTION = """Label tracks in video with a graph model that knows what it does not know.
 
@@ -19,7 +33,21 @@ typical order:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    commands = (detect, label, evaluate, benchmark, train, self_train, fetch_weights)
+    commands = (
+        detect,
+        label,
+        track,
+        evaluate,
+        benchmark,
+        train,
+        self_train,
+        train_detector,
+        train_motion,
+        finetune_detector,
+        train_reid,
+        distill,
+        fetch_weights,
+    )
     return run(build_parser("spam-model", DESCRIPTION, commands, __version__), argv)
 
 

@@ -2,6 +2,7 @@
 
     SpamError                      exit code 1
     ├── InputError                 exit code 2   a file, folder, video or argument that cannot be used
+    │   ├── BusyError                            another process is at work on it
     │   ├── FormatError                          a file of ours or of a benchmark that does not read as it should
     │   └── VideoError                           a video or image that cannot be decoded
     ├── DeviceError                exit code 3   a device was asked for that is not there
@@ -22,6 +23,10 @@ class SpamError(Exception):
 
 class InputError(SpamError):
     exit_code = 2
+
+
+class BusyError(InputError):
+    pass
 
 
 class FormatError(InputError):

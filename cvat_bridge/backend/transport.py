@@ -9,18 +9,21 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError, ResponseError
 from urllib3.util import Retry
 
 from spam_model.errors import BackendError, ConstraintConflict, FormatError, InputError, SpamError, VideoError
 
 DIGEST_HEADER = "X-Spam-Digest"
 RETRIES = 5
+BUSY_RETRIES = 60  # who waits for a worker is in a queue: with Nuclio's 10 s for each try, half an hour at most
 BACKOFF = 0.5  # seconds, doubled from the second retry on
+LONGEST_BACKOFF = 10.0  # seconds
 JITTER = 0.5  # seconds
 CONNECT_TIMEOUT = 10.0  # seconds
 
-_PASSING = (408, 429, 503)  # timed out and restarted, throttled, all workers busy
+_BUSY = 503  # all workers
+_PASSING = (408, 429, _BUSY)  # timed out and restarted, throttled
 _CALLER_ERRORS: dict[str, type[SpamError]] = {
     error.__name__: error for error in (InputError, FormatError, VideoError, ConstraintConflict)
 }
@@ -40,11 +43,16 @@ class Transport:
         self.url = url.rstrip("/")
         self._timeout = (CONNECT_TIMEOUT, timeout)
         retry = _Retry(
-            total=RETRIES,
+            total=None,
+            connect=RETRIES,
+            read=RETRIES,
+            other=RETRIES,
+            status=BUSY_RETRIES,
             status_forcelist=_PASSING,
             allowed_methods=None,
             backoff_factor=BACKOFF,
             backoff_jitter=JITTER,
+            backoff_max=LONGEST_BACKOFF,
             raise_on_status=False,
         )
         self._session = requests.Session()
@@ -89,7 +97,10 @@ class Transport:
 
 
 class _Retry(Retry):
-    """Sends again after a refused or reset connection and the passing statuses, not after the time given is used up."""
+    """Sends again after a refused or reset connection and the passing statuses, not after the time given is used up.
+
+    Patient with a function that is busy, on a slow machine for long; not with one that fails.
+    """
 
     def increment(
         self,
@@ -102,6 +113,11 @@ class _Retry(Retry):
     ) -> Self:
         if isinstance(error, ReadTimeoutError):
             raise error
+        if response is not None and response.status != _BUSY:
+            before = sum(request.status == response.status for request in self.history)
+            if before >= RETRIES:
+                assert _pool is not None
+                raise MaxRetryError(_pool, url, ResponseError(f"{response.status} after {before} retries"))
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 

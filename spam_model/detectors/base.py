@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from spam_model.data.clip import FrameSource, Image
+from spam_model.data.clip import Image
 from spam_model.errors import FormatError
 from spam_model.values import Candidates, ClipInfo
 from spam_model.values.candidates import FloatArray, IntArray
@@ -62,10 +62,13 @@ class Appearance(Protocol):
 
 
 class CandidateSource(Protocol):
-    """Candidates for numbered frames. ``name`` and ``device`` are what is printed of it."""
+    """Candidates for numbered frames. ``name``, ``appearance`` and ``device`` are what is printed of it."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def appearance(self) -> str: ...
 
     @property
     def device(self) -> str: ...
@@ -101,19 +104,6 @@ def join_candidates(parts: Sequence[Candidates]) -> Candidates:
         source=np.concatenate([part.source for part in parts]),
         id=np.concatenate([part.id for part in parts]),
     )
-
-
-def detect_clip(
-    source: CandidateSource, clip: FrameSource, *, batch: int = 8, progress: Progress | None = None
-) -> Candidates:
-    """All candidates of a clip, ``batch`` frames in memory at a time."""
-    parts = []
-    for first in range(0, clip.info.frame_count, batch):
-        frames, images = zip(*clip.frames(first, min(first + batch, clip.info.frame_count)), strict=True)
-        parts.append(source.detect_frames(images, frames, clip.info))
-        if progress is not None:
-            progress(len(frames))
-    return join_candidates(parts)
 
 
 def embed_candidates(

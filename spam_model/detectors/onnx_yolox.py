@@ -10,19 +10,18 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnxruntime
+import torch
 
 from spam_model.data.clip import Image
 from spam_model.detectors.base import Detections
 from spam_model.detectors.coco import COCO_CLASSES, coco_columns
-from spam_model.detectors.nms import suppressed
+from spam_model.detectors.dense_output import find_boxes
+from spam_model.detectors.letterbox import letterbox
+from spam_model.detectors.yolox_network import STRIDES, cells, decode_boxes
 from spam_model.errors import DeviceError, FormatError, InputError
-from spam_model.values.candidates import FloatArray
 
-_STRIDES = (8, 16, 32)
-_FILL = 114
 _CUDA = "CUDAExecutionProvider"
 
 
@@ -65,10 +64,10 @@ class OnnxYolox:
         self.device = "cuda" if on_gpu else "cpu"
         self._input = self._session.get_inputs()[0]
         shape = self._input.shape
-        if len(shape) != 4 or not all(isinstance(side, int) and side % _STRIDES[-1] == 0 for side in shape[2:]):
+        if len(shape) != 4 or not all(isinstance(side, int) and side % STRIDES[-1] == 0 for side in shape[2:]):
             raise FormatError(f"{path}: takes input of shape {shape}; needs [1, 3, H, W] with H and W multiples of 32")
-        self._height, self._width = shape[2:]
-        self._cell, self._stride = _grid(self._height, self._width)  # [A, 2], [A, 1]
+        self._size = shape[2], shape[3]
+        self._cell, self._stride = cells(*self._size)  # [A, 2], [A, 1]
         expected = [len(self._cell), 5 + len(COCO_CLASSES)]
         if self._session.get_outputs()[0].shape[1:] != expected:
             raise FormatError(
@@ -81,32 +80,13 @@ class OnnxYolox:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: Image) -> Detections:
-        height, width = image.shape[:2]
-        scale = min(self._height / height, self._width / width)
-        canvas = np.full((self._height, self._width, 3), _FILL, np.uint8)
-        fitted = cv2.resize(
-            image, (max(1, int(width * scale)), max(1, int(height * scale))), interpolation=cv2.INTER_LINEAR
-        )
-        canvas[: fitted.shape[0], : fitted.shape[1]] = fitted
-        tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32)  # [1, 3, H, W]
-        output = self._session.run(None, {self._input.name: tensor})[0][0].astype(np.float64)  # [A, 85]
-
-        score = output[:, 4:5] * output[:, 5:][:, self._columns]  # [A, C]
-        anchor, class_id = np.nonzero(score >= self._min_score)
-        centre = (output[anchor, :2] + self._cell[anchor]) * self._stride[anchor]
-        size = np.exp(output[anchor, 2:4]) * self._stride[anchor]
-        box = np.concatenate([centre - size / 2, centre + size / 2], axis=1) / scale  # [K, 4]
-        return suppressed(box, score[anchor, class_id], class_id, (width, height), self._max_iou)
-
-
-def _grid(height: int, width: int) -> tuple[FloatArray, FloatArray]:
-    """Column and row [A, 2] and stride [A, 1] of every cell, in the order of the network's output."""
-    cells, strides = [], []
-    for stride in _STRIDES:
-        row, column = np.mgrid[: height // stride, : width // stride]
-        cells.append(np.stack([column, row], axis=-1).reshape(-1, 2))
-        strides.append(np.full((row.size, 1), stride))
-    return np.concatenate(cells).astype(np.float64), np.concatenate(strides).astype(np.float64)
+        prepared = letterbox([image], self._size)
+        pixels = np.ascontiguousarray(prepared.pixels.numpy(), np.float32)  # [1, 3, H, W]
+        output = torch.from_numpy(self._session.run(None, {self._input.name: pixels})[0])  # [1, A, 85]
+        box = decode_boxes(output, self._cell, self._stride) / prepared.scale.repeat(1, 2)[:, None]
+        score = output[..., 4:5] * output[..., 5:][..., self._columns]  # [1, A, C]
+        image_size = image.shape[1], image.shape[0]
+        return find_boxes(box, score, [image_size], min_score=self._min_score, max_iou=self._max_iou).per_image(1)[0]
 
 
 def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:

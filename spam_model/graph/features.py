@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spam_model.geometry import iou_rows
 from spam_model.graph.gating import appearance, edge_cost, facing, mid_gap_residual, pair_height, rank_within
 from spam_model.graph.scene import Scene
 from spam_model.graph.states import HEAD, TAIL, Tracklets
+from spam_model.values import MotionEvidence
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
 
 EDGE_FEATURES = (
@@ -25,6 +27,7 @@ EDGE_FEATURES = (
     "appearance quantile", "has appearance",
     "log rank of future", "log rank of past", "margin of past", "margin of future",
 )  # fmt: skip
+MOTION_FEATURES = ("seen ahead", "visibility ahead", "IoU ahead", "seen back", "visibility back", "IoU back")
 NODE_FEATURES = (
     "log boxes", "log duration", "occupancy", "mean score", "best score", "head score", "tail score",
     "log height", "log aspect against the usual", "head border", "tail border",
@@ -105,6 +108,28 @@ def edge_features(scene: Scene, nodes: Tracklets, edge: IntArray) -> FloatArray:
         _margin(future, cost, of_future),
     ]
     return as_rows(columns)
+
+
+def motion_features(scene: Scene, nodes: Tracklets, edge: IntArray) -> FloatArray | None:
+    """What a motion model saw of each edge (SiamMOT's motion as evidence), [E, 6] float32; None where none was asked.
+
+    For either direction: 1 where the box at one end was followed to the frame of the other end (else 0, 0, 0), its
+    visibility there, and the IoU of where it was seen with the box at the other end.
+    """
+    if scene.motion is None:
+        return None
+    tail, head = nodes.end[edge[0], TAIL], nodes.end[edge[1], HEAD]
+    return as_rows([*_followed(scene, scene.motion, tail, head), *_followed(scene, scene.motion, head, tail)])
+
+
+def _followed(
+    scene: Scene, motion: MotionEvidence, start: IntArray, target: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Args: ``start``, ``target`` [E] rows of the scene. Returns three columns [E]."""
+    box, visibility, known = motion.at(scene.id[start], scene.frame[target])
+    overlap = np.zeros(len(start))
+    overlap[known] = iou_rows(box[known], scene.box_of(target[known]))
+    return known.astype(np.float64), visibility, overlap
 
 
 def as_rows(columns: Sequence[FloatArray | IntArray | BoolArray]) -> FloatArray:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from spam_model.graph.features import edge_features, node_features
+from spam_model.graph.features import edge_features, motion_features, node_features
 from spam_model.graph.gating import LevelRule, propose_edges
 from spam_model.graph.matching import match
 from spam_model.graph.model import SpamModel
@@ -42,13 +42,14 @@ OVERLAP_SECONDS = 0.3
 class LevelGraph:
     """The hypotheses of one window of a level: features [V, F_v], [E, F_e] and edges [2, E] between ``nodes``.
 
-    ``nodes``: [V] number of each node in the level.
+    ``nodes``: [V] number of each node in the level. ``motion``: [E, F_m], None where no motion model was asked.
     """
 
     nodes: IntArray
     node_feature: FloatArray
     edge_feature: FloatArray
     edge: IntArray
+    motion: FloatArray | None
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ def _scores(model: SpamModel, scene: Scene, node_of: IntArray, index: int, clip_
     graph = _level_graph(scene, build_tracklets(scene, node_of), clip_length)
     if graph.edge.shape[1] == 0:
         return _Scores(graph.edge, np.zeros(0))
-    logits = model.edge_logits(graph.node_feature, graph.edge_feature, graph.edge, index)
+    logits = model.edge_logits(graph.node_feature, graph.edge_feature, graph.edge, index, graph.motion)
     return _Scores(graph.edge, model.calibrate(logits[-1], index))
 
 
@@ -234,6 +235,7 @@ def _level_graph(scene: Scene, nodes: Tracklets, clip_length: int) -> LevelGraph
         node_feature=node_features(scene, nodes, clip_length),
         edge_feature=edge_features(scene, nodes, edge),
         edge=edge,
+        motion=motion_features(scene, nodes, edge),
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spam_model.errors import FormatError, InputError
 from spam_model.graph import node_level
-from spam_model.graph.features import EDGE_FEATURES, NODE_FEATURES
+from spam_model.graph.features import EDGE_FEATURES, MOTION_FEATURES, NODE_FEATURES
 from spam_model.graph.network import AssociationNetwork, NetworkConfig, NodeNetwork
 from spam_model.storage import pack, unpack, write_atomically
 from spam_model.values.candidates import BoolArray, FloatArray, IntArray
@@ -65,9 +65,11 @@ class SpamModel(nn.Module):
         super().__init__()
         self.decision = decision
         self.node = NodeNetwork(
-            NetworkConfig(len(node_level.NODE_INPUTS), len(node_level.EDGE_INPUTS), node_steps, levels=0)
+            NetworkConfig(len(node_level.NODE_INPUTS), len(node_level.EDGE_INPUTS), steps=node_steps, levels=0)
         )
-        self.association = AssociationNetwork(NetworkConfig(len(NODE_FEATURES), len(EDGE_FEATURES), steps, LEVELS))
+        self.association = AssociationNetwork(
+            NetworkConfig(len(NODE_FEATURES), len(EDGE_FEATURES), len(MOTION_FEATURES), steps, LEVELS)
+        )
         self.register_buffer("temperature", torch.ones(LEVELS + 1))
         self.scales = nn.ModuleDict(
             {
@@ -91,13 +93,16 @@ class SpamModel(nn.Module):
         )
         return logits
 
-    def edge_logits(self, node: FloatArray, edge_feature: FloatArray, edge: IntArray, level: int) -> Tensor:
+    def edge_logits(
+        self, node: FloatArray, edge_feature: FloatArray, edge: IntArray, level: int, motion: FloatArray | None = None
+    ) -> Tensor:
         """[steps - 1, E] from raw features of an association level."""
         logits: Tensor = self.association(
             self.scales["tracklet"](self._tensor(node)),
             self.scales["tracklet_edge"](self._tensor(edge_feature)),
             self._tensor(edge),
             level,
+            None if motion is None else self._tensor(motion),
         )
         return logits
 

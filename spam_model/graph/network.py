@@ -29,6 +29,7 @@ class NetworkConfig:
 
     node_inputs: int
     edge_inputs: int
+    motion_inputs: int = 0
     steps: int = 6
     levels: int = 9
 
@@ -118,8 +119,11 @@ class AssociationNetwork(nn.Module):
         self.level = nn.Embedding(config.levels, EDGE)
         self.step = MessagePassing()
         self.classifier = mlp(EDGE, 8, 1)
+        self.motion_encoder = mlp(config.motion_inputs, EDGE, EDGE)
 
-    def forward(self, node: Tensor, edge_feature: Tensor, edge: Tensor, level: int) -> Tensor:
+    def forward(
+        self, node: Tensor, edge_feature: Tensor, edge: Tensor, level: int, motion: Tensor | None = None
+    ) -> Tensor:
         """Logits after every step from the second on, the last is the decision.
 
         Args:
@@ -127,13 +131,19 @@ class AssociationNetwork(nn.Module):
             edge_feature: [E, F_e] standardised edge features.
             edge: [2, E] past and future node.
             level: 1 for the first association level.
+            motion: [E, F_m] what a motion model saw, rows of zeros for the edges that it did not look at; adds to
+                their initial state. None where none was asked.
 
         Returns:
             [steps - 1, E].
         """
         index = torch.tensor(min(level, self.config.levels) - 1, device=node.device)
         h = torch.relu(self.node_encoder(node))  # [V, 32]
-        e0 = torch.relu(self.edge_encoder(edge_feature) + self.level(index))  # [E, 16]
+        start = self.edge_encoder(edge_feature) + self.level(index)  # [E, 16]
+        if motion is not None:
+            seen = torch.nonzero(motion.any(dim=1)).squeeze(1)
+            start = start.index_add(0, seen, self.motion_encoder(motion[seen]))
+        e0 = torch.relu(start)
         e = e0
         logits = []
         for step in range(self.config.steps):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spam_model.motion.camera import camera_path
-from spam_model.values import Candidates
+from spam_model.values import Candidates, MotionEvidence
 from spam_model.values.candidates import FloatArray, IntArray
 
 CHANNELS = 4  # x and y of the bottom centre in px, camera shift taken out; log height; log width
@@ -19,6 +19,7 @@ class Scene:
     """Structure of arrays over N candidates.
 
     Attributes:
+        id: [N] int64, of the candidates.
         frame: [N] int64.
         class_id: [N] int64.
         score: [N].
@@ -28,11 +29,13 @@ class Scene:
         path: [F, 2] px, the camera's, taken out of ``geometry``.
         usual_aspect: [C] median log height over width of each class, over the surer half of its candidates.
         appearance_scale: [P] ascending distances of random pairs of the clip, empty without pixels.
+        motion: where a motion model saw candidates in other frames, None where none was asked.
         frame_rate: frames per second.
         image_height: px.
         frame_count: frames in the clip.
     """
 
+    id: IntArray
     frame: IntArray
     class_id: IntArray
     score: FloatArray
@@ -42,6 +45,7 @@ class Scene:
     path: FloatArray
     usual_aspect: FloatArray
     appearance_scale: FloatArray
+    motion: MotionEvidence | None
     frame_rate: float
     image_height: int
     frame_count: int
@@ -62,6 +66,7 @@ class Scene:
         position = np.stack([(box[:, 0] + box[:, 2]) / 2, box[:, 3]], axis=1) - path[candidates.frame]
         border = np.minimum.reduce([box[:, 0], info.width - box[:, 2], info.height - box[:, 3]]) / height
         return cls(
+            id=candidates.id,
             frame=candidates.frame,
             class_id=candidates.class_id,
             score=candidates.score,
@@ -71,6 +76,7 @@ class Scene:
             path=path,
             usual_aspect=known.usual_aspect if known else _usual_aspect(candidates, np.log(height / width)),
             appearance_scale=known.appearance_scale if known else _appearance_scale(candidates),
+            motion=candidates.motion,
             frame_rate=info.frame_rate,
             image_height=info.height,
             frame_count=info.frame_count,
@@ -78,8 +84,15 @@ class Scene:
 
     def take(self, rows: IntArray | slice) -> Scene:
         """The candidates at ``rows``, measured against the same clip."""
-        arrays = ("frame", "class_id", "score", "geometry", "border", "embedding")
+        arrays = ("id", "frame", "class_id", "score", "geometry", "border", "embedding")
         return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+
+    def box_of(self, rows: IntArray) -> FloatArray:
+        """Boxes in the image, px. [K] -> [K, 4]."""
+        x, bottom, log_height, log_width = self.geometry[rows].T
+        x, bottom = x + self.path[self.frame[rows], 0], bottom + self.path[self.frame[rows], 1]
+        half = np.exp(log_width) / 2
+        return np.stack([x - half, bottom - np.exp(log_height), x + half, bottom], axis=1)
 
     def appearance_quantile(self, distance: FloatArray) -> FloatArray:
         """Share of the clip's random pairs that look more alike than this, in [0, 1]. [E] -> [E].

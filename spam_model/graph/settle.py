@@ -245,7 +245,7 @@ def _level(
         edge = inside[graph.nodes[graph.edge]]
         loose = open_tail[last[edge[0]]] | open_head[first[edge[1]]]
         if loose.any():
-            logits = model.edge_logits(graph.node_feature, graph.edge_feature, graph.edge, index)
+            logits = model.edge_logits(graph.node_feature, graph.edge_feature, graph.edge, index, graph.motion)
             edges.append(edge[:, loose])
             probabilities.append(model.calibrate(logits[-1], index)[loose])
     edge = np.concatenate(edges, axis=1)

@@ -22,6 +22,7 @@ class Tracklets:
     """Structure of arrays over V tracklets; V = ``len``.
 
     Attributes:
+        end: [V, 2] int64, rows of the first and the last box in the scene.
         frame: [V, 2] int64, first and last frame.
         class_id: [V] int64.
         length: [V] number of boxes.
@@ -34,6 +35,7 @@ class Tracklets:
         embedding: [V, D] L2-normalised mean, zero where no box has one.
     """
 
+    end: IntArray
     frame: IntArray
     class_id: IntArray
     length: FloatArray
@@ -95,6 +97,7 @@ def build_tracklets(scene: Scene, node_of: IntArray) -> Tracklets:
             if k == 0:
                 end_score[:, end] = _sum(at, weight * score[near], count) / w
     return Tracklets(
+        end=ends,
         frame=frame[ends],
         class_id=scene.class_id[ends[:, HEAD]],
         length=length.astype(np.float64),

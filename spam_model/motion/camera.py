@@ -84,13 +84,15 @@ class _Pairs:
 
 
 def camera_path(candidates: Candidates) -> FloatArray:
-    """Cumulative translation of the image, [F, 2] px, 0 at frame 0.
+    """Cumulative translation of the image, [F, 2] px, 0 at frame 0: what was seen in the pixels, else what boxes say.
 
     A box's position in the scene is its position in the image − path[frame]. The path is 0 throughout where the
     others' motion predicts less than ``MIN_EXPLAINED`` of a box's own: that camera stands still. (Measured: at most
     0.15 for still cameras, simulated and real, 0.22–0.35 on MOT17-05 and MOT17-11.) It is 0 as well where fewer than
     ``MIN_AGREEING`` boxes move together as a rule: one walker's motion says nothing about the camera.
     """
+    if candidates.camera is not None:
+        return candidates.camera
     frames = candidates.info.frame_count
     size = geometry.sizes(candidates.box)
     boxes = _Boxes(

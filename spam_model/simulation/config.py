@@ -40,6 +40,7 @@ class SimulationConfig:
         transient: short-lived false positives per frame.
         embedding_noise: length of the noise beside an identity vector of length 1.
         shared_clothes: share of people who look much like another one.
+        followed: whether a motion model has looked at the loose ends of the candidates' tracks.
     """
 
     frame_count: int = 200
@@ -75,6 +76,7 @@ class SimulationConfig:
     embedding_size: int = 32
     embedding_noise: float = 1.0
     shared_clothes: float = 0.2
+    followed: bool = False
     min_score: float = 0.1
     nms_iou: float = 0.7
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from spam_model.simulation import clutter, detector
 from spam_model.simulation.appearance import embed
 from spam_model.simulation.camera import Camera
 from spam_model.simulation.config import SimulationConfig
+from spam_model.simulation.following import Objects, follow
 from spam_model.simulation.occlusion import Sight, look
 from spam_model.simulation.proposals import Proposals, reported
 from spam_model.simulation.walkers import Walkers, walk
@@ -75,6 +76,9 @@ def simulate(config: SimulationConfig, seed: int) -> SimulatedClip:
         1 / (1 + np.exp(-proposals.logit)),
         embedding=embed(proposals, people, config, rng),
     )
+    if config.followed:
+        objects = Objects.of(box[:people], present, sight, clutter_box)
+        candidates = replace(candidates, motion=follow(proposals, objects, rng))
     truth = _truth(info, box[:people], present & labelled[:, None], sight)
     return SimulatedClip(candidates, identity, truth, camera.path)
 

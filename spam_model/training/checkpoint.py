@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from spam_model.errors import FormatError, InputError
 from spam_model.graph.model import LEVELS
 from spam_model.storage import Arrays, pack, read_bytes, unpack, write_atomically
-from spam_model.training.trainer import Trainer
 from spam_model.values.candidates import FloatArray
 
 _KIND = "checkpoint"
@@ -49,13 +48,21 @@ class Progress:
         return cls(np.zeros((0, LEVELS + 1)), 0.0)
 
 
-def write_checkpoint(path: Path, key: RunKey, trainer: Trainer, progress: Progress) -> None:
+class Resumable(Protocol):
+    """A trainer that can be put where another one was."""
+
+    def state(self) -> Arrays: ...
+
+    def restore(self, arrays: Arrays) -> None: ...
+
+
+def write_checkpoint(path: Path, key: RunKey, trainer: Resumable, progress: Progress) -> None:
     arrays = trainer.state() | {_LOSSES: progress.losses}
     metadata = {"key": json.dumps(asdict(key)), "seconds": json.dumps(progress.seconds)}
     write_atomically(path, pack(_KIND, arrays, metadata))
 
 
-def read_checkpoint(path: Path, key: RunKey, trainer: Trainer) -> Progress:
+def read_checkpoint(path: Path, key: RunKey, trainer: Resumable) -> Progress:
     """Puts the trainer where it was.
 
     Raises:
@@ -80,7 +87,7 @@ def read_checkpoint(path: Path, key: RunKey, trainer: Trainer) -> Progress:
     return Progress(losses, seconds)
 
 
-def _restore(path: Path, trainer: Trainer, arrays: Arrays) -> None:
+def _restore(path: Path, trainer: Resumable, arrays: Arrays) -> None:
     try:
         trainer.restore(arrays)
     except (RuntimeError, KeyError, ValueError) as error:

@@ -74,7 +74,8 @@ def rollout(clip: TrainingClip, kept: BoolArray, levels: int, decide: Decide) ->
 
 def edge_logits(model: SpamModel, step: Step) -> Tensor:
     """[steps - 1, E]."""
-    return model.edge_logits(step.graph.node_feature, step.graph.edge_feature, step.graph.edge, step.level)
+    graph = step.graph
+    return model.edge_logits(graph.node_feature, graph.edge_feature, graph.edge, step.level, graph.motion)
 
 
 def node_logits(model: SpamModel, step: NodeStep) -> Tensor:

@@ -58,17 +58,18 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Simulated:
-    """Random simulated crowds; half of the clips have no appearance, as clips without pixels have none."""
+    """Random simulated crowds; half of the clips have neither appearance nor motion, as clips without pixels."""
 
     name: str = "simulated"
 
     def draw(self, rng: np.random.Generator) -> Labelled:
         config = sample_config(rng)
         longest = longest_clip(rng, _CANDIDATES_PER_PERSON * config.people)
-        clip = simulate(replace(config, frame_count=min(config.frame_count, longest)), int(rng.integers(2**31)))
+        config = replace(config, frame_count=min(config.frame_count, longest), followed=True)
+        clip = simulate(config, int(rng.integers(2**31)))
         candidates = clip.candidates
         if rng.random() < 0.5:
-            candidates = replace(candidates, embedding=np.zeros((len(candidates), 0), np.float32))
+            candidates = replace(candidates, embedding=np.zeros((len(candidates), 0), np.float32), motion=None)
         return Labelled.known(candidates, clip.identity)
 
 

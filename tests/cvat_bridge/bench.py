@@ -9,17 +9,20 @@ from pathlib import Path
 
 from cvat_sdk import Client, models
 
-from cvat_bridge.assembly import open_journal, sync_task
+from cvat_bridge.assembly import apply_plan, open_journal, plan_task, sync_task, undo_task
 from cvat_bridge.cards import parse_card_file_name
 from cvat_bridge.ownership import is_ours, mark_of
 from cvat_bridge.progress import Progress
+from cvat_bridge.saved_plan import SavedPlan
 from cvat_bridge.server import CvatReader
 from cvat_bridge.sync import SyncOptions, SyncReport
+from cvat_bridge.undo import UndoReport
 from cvat_bridge.wire import Annotations, Job, Track
 from spam_model.active.oracle import Oracle
 from spam_model.active.registry import DEFAULT_STRATEGY
 from spam_model.active.session import Session
 from spam_model.data.motchallenge import read_ground_truth
+from spam_model.detectors.base import CandidateSource
 from spam_model.detectors.registry import create_source
 from spam_model.storage import read_candidates
 from spam_model.values import ClipInfo, Query
@@ -27,6 +30,7 @@ from tests.cvat_bridge.clips import FRAMES, HEIGHT, WIDTH
 
 INFO = ClipInfo("street", FRAMES, 25.0, WIDTH, HEIGHT)
 BUDGET = 0.014  # about eight clicks
+SAID = {"detector": "simulated", "frame_rate": 25.0}
 
 Answerer = Callable[[Query], str]
 
@@ -52,10 +56,21 @@ class Bench:
         reviewers: tuple[str, ...] = (),
         strategy: str = DEFAULT_STRATEGY,
     ) -> SyncReport:
-        source = create_source("simulated", folder=self.sequence, seed=0)
         options = SyncOptions(budget, rounds, strategy, reviewers, dry_run)
-        said = {"detector": "simulated", "frame_rate": 25.0}
-        return sync_task(self.client, self.task, self.state, said, options, Progress(quiet=True), source)
+        return sync_task(self.client, self.task, self.state, SAID, options, Progress(quiet=True), self.source())
+
+    def plan(self, budget: float | None = BUDGET, rounds: int = 2) -> SavedPlan:
+        options = SyncOptions(budget, rounds)
+        return plan_task(self.client, self.task, self.state, SAID, options, Progress(quiet=True), self.source())
+
+    def apply(self, plan: SavedPlan) -> SyncReport:
+        return apply_plan(self.client, plan, self.state, Progress(quiet=True), self.source())
+
+    def source(self) -> CandidateSource:
+        return create_source("simulated", folder=self.sequence, seed=0)
+
+    def undo(self, run: str | None = None, dry_run: bool = False) -> UndoReport:
+        return undo_task(self.client, self.task, self.state, run, dry_run, Progress(quiet=True))
 
     def session(self) -> Session:
         with open_journal(self.client, self.state, self.task) as journal:

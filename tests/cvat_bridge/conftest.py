@@ -12,9 +12,13 @@ from cvat_sdk import Client, models
 
 from cvat_bridge import connection, writer
 from cvat_bridge.embedded.process import ServerProcess
+from cvat_bridge.journal import Journal
 from cvat_bridge.ownership import ID_ATTRIBUTE, UNCERTAINTY_ATTRIBUTE
+from cvat_bridge.server import CvatReader
+from cvat_bridge.writer import CvatWriter
 from tests.cvat_bridge.accounts import PASSWORDS, log_in
 from tests.cvat_bridge.clips import write_sequence
+from tests.cvat_bridge.desk import Desk
 from tests.cvat_bridge.proxy import Proxy
 
 MakeTask = Callable[..., int]
@@ -73,6 +77,25 @@ def make_task(lead: Client, sequence: Path) -> MakeTask:
         return int(lead.tasks.create_from_data(spec, [sequence / "video.mp4"], data_params={"image_quality": 90}).id)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def tasks(make_task: MakeTask) -> dict[bool, int]:
+    return {attributes: make_task(attributes=attributes) for attributes in (True, False)}
+
+
+@pytest.fixture(params=[True, False], ids=["marked", "unmarked"])
+def desk(
+    request: pytest.FixtureRequest, lead: Client, proxy: Proxy, tasks: dict[bool, int], tmp_path: Path
+) -> Iterator[Desk]:
+    """Of an empty job, whose label has our attributes or has not."""
+    task = tasks[request.param]
+    reader = CvatReader(lead)
+    with Journal(tmp_path / "journal") as journal:
+        made = Desk(lead, reader, CvatWriter(lead, reader, journal), journal, task)
+        lead.api_client.jobs_api.destroy_annotations(made.job.id)
+        proxy.reset()
+        yield made
 
 
 @pytest.fixture(autouse=True)

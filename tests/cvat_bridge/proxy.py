@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import ssl
 import threading
 import time
 from collections import Counter
@@ -44,9 +45,9 @@ class Fault:
 
 
 class Proxy:
-    """Serves while the block is open."""
+    """Serves while the block is open; a client may also name it as its HTTP proxy, whatever address it asks for."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.faults: list[Fault] = []
         self.writes: Counter[str] = Counter()
@@ -74,6 +75,8 @@ class Proxy:
                 pass
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -89,7 +92,7 @@ class Proxy:
         self.writes.clear()
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
-        method, path = request.command, request.path
+        method, path = request.command, re.sub(r"^http://[^/]+", "", request.path)
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         if method in WRITES:
             self.writes[f"{method} {re.sub(r'[0-9]+', 'N', urlsplit(path).path)}"] += 1
@@ -125,7 +128,7 @@ class Proxy:
     def _answer(request: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         request.send_response_only(status)
         for name, value in headers:
-            if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
+            if name.lower() not in ("content-length", "connection", "transfer-encoding", "server"):
                 request.send_header(name, value)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()

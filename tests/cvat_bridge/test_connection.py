@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
 from cvat_sdk import Client
 from cvat_sdk.api_client.exceptions import ApiException
+from cvat_sdk.core.auth import AuthStore, ProfileEntry
 from cvat_sdk.core.exceptions import CvatSdkException
 
 from cvat_bridge import connection
 from cvat_bridge.connection import as_server_error, configure_arguments, connect, parse_json, read, send
+from cvat_bridge.embedded.process import ServerProcess
 from cvat_bridge.server import CvatReader
-from spam_model.errors import ServerError
+from spam_model.errors import InputError, ServerError
 from tests.cvat_bridge.accounts import PASSWORDS
 from tests.cvat_bridge.proxy import DROPPED, SILENT, Fault, Proxy
 
@@ -100,6 +109,12 @@ def test_a_refusal_says_what_to_do(status: int, advice: str) -> None:
     assert advice in str(error)
 
 
+def test_a_proxy_that_refuses_is_told_from_a_server_that_does() -> None:
+    refused = urllib3.exceptions.ProxyError("no", OSError())
+    error = urllib3.exceptions.MaxRetryError(urllib3.HTTPConnectionPool("x"), "/", refused)
+    assert "check HTTPS_PROXY" in str(as_server_error(error, "x"))
+
+
 def test_a_400_says_what_the_server_says() -> None:
     error = ApiException(status=400, reason="Bad Request")
     error.body = b'["label_id `5` is invalid"]'
@@ -123,10 +138,14 @@ def test_a_page_that_is_no_cvat_is_told() -> None:
         parse_json(b"<html>hello</html>", "x")
 
 
-def _arguments(url: str, auth: str) -> argparse.Namespace:
+def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     configure_arguments(parser)
-    return parser.parse_args(["--server-host", url, "--auth", auth])
+    return parser.parse_args(arguments)
+
+
+def _arguments(url: str, auth: str | None = None, *more: str) -> argparse.Namespace:
+    return _parsed(["--server-host", url, *(["--auth", auth] if auth else []), *more])
 
 
 def test_wrong_credentials_are_told_and_not_shown(proxy: Proxy) -> None:
@@ -169,3 +188,72 @@ def test_a_server_that_wakes_up_again_is_read(proxy: Proxy, lead: Client, monkey
     proxy.faults = [Fault("GET", "/api/users/self", status) for status in (SILENT, DROPPED, 429, 503)]
     assert CvatReader(lead).self_user().username == "admin"
     assert all(fault.times == 0 for fault in proxy.faults)
+
+
+@pytest.fixture(scope="module")
+def tls(cvat: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The server behind TLS with a certificate of its own: its address, and the certificate."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    )
+    subprocess.run([*command.split(), "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with Proxy(cvat.url, context) as proxy:
+        yield f"https://localhost:{urlsplit(proxy.url).port}", certificate
+
+
+def test_a_certificate_of_ones_own_is_refused_with_advice_until_it_is_trusted(tls: tuple[str, Path]) -> None:
+    url, certificate = tls
+    auth = f"admin:{PASSWORDS['admin']}"
+    with pytest.raises(ServerError, match=r"certificate is not trusted: give --ca-bundle FILE"):
+        connect(_arguments(url, auth))
+    with connect(_arguments(url, auth, "--ca-bundle", str(certificate))) as client:
+        assert CvatReader(client).self_user().username == "admin"
+    with (
+        pytest.warns(urllib3.exceptions.InsecureRequestWarning),
+        connect(_arguments(url, auth, "--insecure")) as client,
+    ):
+        assert CvatReader(client).self_user().username == "admin"
+
+
+def test_a_bundle_that_is_not_there_is_named(proxy: Proxy) -> None:
+    with pytest.raises(InputError, match=r"--ca-bundle nowhere\.pem: no such file"):
+        connect(_arguments(proxy.url, "admin:x", "--ca-bundle", "nowhere.pem"))
+
+
+def test_a_proxy_of_the_environment_is_used_except_for_this_machine(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    auth = f"admin:{PASSWORDS['admin']}"
+    with connect(_arguments("http://cvat.invalid:8080", auth)) as client:
+        assert CvatReader(client).self_user().username == "admin", "the proxy alone knows where that is"
+    monkeypatch.setenv("NO_PROXY", "cvat.invalid")
+    with pytest.raises(ServerError, match="check --server-host"):
+        connect(_arguments("http://cvat.invalid:8080", auth))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with connect(_arguments(proxy.url, auth)) as client:
+        assert CvatReader(client).self_user().username == "admin"
+
+
+def test_a_token_and_a_profile_log_in_as_with_cvat_cli(
+    proxy: Proxy, lead: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token goes along with each request, a profile brings server and token."""
+    token = json.loads(send(lead.api_client.auth_api.create_access_tokens, {"name": "test"}))["value"]
+    monkeypatch.setenv("CVAT_ACCESS_TOKEN", token)
+    with connect(_arguments(proxy.url)) as client:
+        assert CvatReader(client).self_user().username == "admin"
+    monkeypatch.delenv("CVAT_ACCESS_TOKEN")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    AuthStore().put_profile("work", ProfileEntry(proxy.url, token, ""))
+    for arguments in (["--profile", "work"], []):
+        with connect(_parsed(arguments)) as client:
+            assert CvatReader(client).self_user().username == "admin"
+    with pytest.raises(ServerError, match="Unknown profile 'play'"):
+        connect(_parsed(["--profile", "play"]))

@@ -13,6 +13,7 @@ from cvat_sdk import Client, models
 from cvat_bridge import questions
 from cvat_bridge.cards import parse_card_file_name
 from cvat_bridge.journal import Journal, RoundRow
+from cvat_bridge.memory import RoundMemory, memory_of
 from cvat_bridge.questions import review_labels, tag_label
 from cvat_bridge.review_desk import ReviewDesk
 from cvat_bridge.server import CvatReader
@@ -115,7 +116,8 @@ def asked(lead: Client, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.Monkey
 def _open(desk: ReviewDesk) -> Task:
     frames = PaintedFrames(INFO)
     labels = labels_of(INFO, [query.subject for query in LINKS[:1]])
-    return desk.open_round(1, QUERIES, frames, labels, lambda n: None)
+    memory = RoundMemory(task_id=desk.task.id, round=1, full=100, budget=10, rounds=2, run="r1", settings={})
+    return desk.open_round(memory, QUERIES, frames, labels, lambda n: None)
 
 
 def _by_frame(asked: Round) -> dict[int, Query]:
@@ -251,14 +253,25 @@ def test_only_completed_jobs_are_read(asked: Round) -> None:
     assert waiting == len(others)
 
 
-def test_the_guide_tells_the_keys_and_leads_to_the_frames(asked: Round) -> None:
-    task, _ = asked.client.api_client.tasks_api.retrieve(asked.task.id)
-    guide, _ = asked.client.api_client.guides_api.retrieve(task.guide_id)
-    assert "Ctrl+S" in guide.markdown
-    assert all(f"?frame={query.subject[-1].frame})" in guide.markdown for query in QUERIES)
-    (line,) = [line for line in guide.markdown.splitlines() if PLACE.id in line]
+def test_a_reviewers_job_shows_the_guide_with_the_keys(asked: Round) -> None:
+    """CVAT shows the project's guide in the jobs of a project's tasks, as recorded."""
+    job, _ = asked.client.api_client.jobs_api.retrieve(asked.reader.jobs(asked.task.id)[0].id)
+    guide = asked.reader.guide(job.guide_id)
+    assert "Ctrl+S" in guide
+    assert "<!--" not in guide
+
+
+def test_the_review_tasks_guide_leads_to_the_frames_and_remembers_the_questions(asked: Round) -> None:
+    task = asked.reader.task(asked.task.id)
+    assert task.guide_id is not None
+    guide = asked.reader.guide(task.guide_id)
+    assert all(f"?frame={query.subject[-1].frame})" in guide for query in QUERIES)
+    (line,) = [line for line in guide.splitlines() if PLACE.id in line]
     assert re.findall(r"\[(\w+ \d+)\]\(\S+/tasks/1\?frame=(\d+)\)", line) == [
         ("frame 20", "20"),
         ("before 13", "13"),
         ("after 27", "27"),
     ]
+    memory = memory_of(guide)
+    assert memory.queries == QUERIES
+    assert memory.to_frame == {card.query_id: card.to_frame for card in asked.journal.cards()}

@@ -14,7 +14,7 @@ from cvat_bridge.assembly import open_journal
 from cvat_bridge.ownership import digest_of, mark_of
 from cvat_bridge.wire import Track
 from cvat_bridge.writer import CvatWriter
-from spam_model.errors import InputError
+from spam_model.errors import InputError, ServerError
 from tests.cvat_bridge.bench import Bench, request_of
 from tests.cvat_bridge.conftest import MakeTask
 from tests.cvat_bridge.proxy import Fault, Proxy
@@ -249,14 +249,49 @@ def test_without_the_journal_nothing_is_doubled_and_nothing_of_people_is_lost(be
     assert [track.shapes[0].points for track in theirs] == [(1.0, 1.0, 9.0, 9.0)]
 
 
-def test_without_the_journal_the_answers_of_the_same_first_round_are_found_again(bench: Bench) -> None:
-    """The first questions follow from the video alone; their cards and answers still lie in CVAT."""
+def test_without_the_journal_the_loop_goes_on_where_it_was(bench: Bench, proxy: Proxy) -> None:
+    """Questions, answers, clicks and budget of all rounds come back from CVAT."""
     bench.sync()
     bench.answer(bench.reader.jobs(bench.review_tasks()[0]))
-    shutil.rmtree(bench.state)
     bench.sync()
-    assert len(bench.review_tasks()) == 1
-    assert bench.sync().clicks > 0
+    bench.answer(bench.reader.jobs(bench.review_tasks()[1])[:1])
+    waiting = bench.sync()
+    before, tracks = bench.session(), bench.ours()
+    shutil.rmtree(bench.state)
+    proxy.reset()
+    report = bench.sync(budget=None)
+    assert not proxy.writes, "all that is to be done was done"
+    assert bench.session() == before
+    assert bench.ours() == tracks
+    assert (report.phase, report.round, report.clicks, report.questions) == (
+        "waiting",
+        waiting.round,
+        waiting.clicks,
+        waiting.questions,
+    )
+    assert f"found 2 rounds, {len(before.asked)} questions and {len(before.answers)} answers" in report.notes[0]
+    assert any("may come back" in note for note in report.notes)
+    bench.answer(bench.reader.jobs(bench.review_tasks()[1])[1:])
+    done = bench.sync(budget=None)
+    assert (done.phase, done.notes) == ("done", ())
+    assert done.clicks > report.clicks
+
+
+def test_a_round_whose_record_is_gone_is_told_and_not_asked_twice(bench: Bench, lead: Client) -> None:
+    bench.sync()
+    bench.answer(bench.reader.jobs(bench.review_tasks()[0]))
+    bench.sync()
+    first, second = bench.review_tasks()
+    answers = len(bench.session().answers)
+    task, _ = lead.api_client.tasks_api.retrieve(second)
+    body = models.PatchedAnnotationGuideWriteRequest(markdown="rewritten by hand")
+    lead.api_client.guides_api.partial_update(task.guide_id, patched_annotation_guide_write_request=body)
+    shutil.rmtree(bench.state)
+    report = bench.sync(budget=None)
+    assert any(f"review task {second} (round 2)" in note and "lost" in note for note in report.notes)
+    assert len(bench.session().answers) == answers
+    assert bench.review_tasks() == [first, second]
+    assert bench.session().round == 2
 
 
 def test_a_label_without_our_attributes_works_from_the_journal(
@@ -371,6 +406,14 @@ def test_without_the_journal_the_identities_in_cvat_go_on(bench: Bench) -> None:
     assert bench.ours() == before
 
 
+def test_a_new_journal_says_that_deletions_are_not_known(bench: Bench) -> None:
+    bench.sync(budget=0.0)
+    shutil.rmtree(bench.state)
+    (note,) = bench.sync(budget=0.0).notes
+    assert "may come back" in note
+    assert bench.sync(budget=0.0).notes == ()
+
+
 def test_questions_are_counted_of_the_round_that_waits(bench: Bench) -> None:
     bench.sync()
     for job in bench.reader.jobs(bench.review_tasks()[0]):
@@ -394,3 +437,13 @@ def test_a_finished_job_is_not_touched(bench: Bench, proxy: Proxy) -> None:
     assert report.changes["finished_jobs"] == 1
     assert bench.reader.annotations(first.id).tracks == ()
     assert bench.reader.annotations(second.id).tracks
+
+
+def test_a_server_that_goes_away_meanwhile_is_not_taken_for_a_deleted_review_task(bench: Bench, proxy: Proxy) -> None:
+    first = bench.sync()
+    proxy.faults = [Fault("GET", r"/api/jobs\?", 404), Fault("GET", rf"/api/tasks/{bench.task}$", 404, skip=1)]
+    with pytest.raises(ServerError, match="404"):
+        bench.sync()
+    proxy.reset()
+    again = bench.sync()
+    assert (again.round, again.waiting_jobs, again.review_task) == (1, first.waiting_jobs, first.review_task)

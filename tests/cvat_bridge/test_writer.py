@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,93 +17,18 @@ from cvat_bridge import connection
 from cvat_bridge import writer as writer_module
 from cvat_bridge.journal import Journal
 from cvat_bridge.ownership import digest_of, is_ours
-from cvat_bridge.plan import Plan, plan_push
 from cvat_bridge.questions import review_labels
 from cvat_bridge.server import CvatReader
-from cvat_bridge.wire import Job, Label, Track
+from cvat_bridge.wire import Track
 from cvat_bridge.writer import CvatWriter
 from spam_model.errors import InputError, ServerError
-from spam_model.values import Labels
 from tests.cvat_bridge import bench
 from tests.cvat_bridge.builders import labels, straight
 from tests.cvat_bridge.conftest import MakeTask
+from tests.cvat_bridge.desk import Desk, two
 from tests.cvat_bridge.proxy import DROPPED, Fault, Proxy
 
 ANNOTATIONS = r"/api/jobs/\d+/annotations"
-
-
-@dataclass
-class Desk:
-    """A task with one job, and what the bridge needs to push to it."""
-
-    client: Client
-    reader: CvatReader
-    writer: CvatWriter
-    journal: Journal
-    task: int
-
-    @property
-    def job(self) -> Job:
-        (job,) = self.reader.jobs(self.task)
-        return job
-
-    @property
-    def labels(self) -> tuple[Label, ...]:
-        return self.reader.labels(self.task)
-
-    @property
-    def tracks(self) -> tuple[Track, ...]:
-        return self.reader.annotations(self.job.id).tracks
-
-    @property
-    def left_edges(self) -> list[float]:
-        """Where the tracks begin: tells them apart."""
-        return sorted(track.shapes[0].points[0] for track in self.tracks)
-
-    def plan(self, wanted: Labels, identity_of: dict[int, int] | None = None) -> Plan:
-        return plan_push(
-            wanted,
-            identity_of or {int(track): int(track) for track in wanted.track_ids},
-            (self.job,),
-            {self.job.id: self.reader.annotations(self.job.id)},
-            self.labels,
-            self.journal.written(self.job.id),
-            {},
-        )
-
-    def push(self, wanted: Labels, identity_of: dict[int, int] | None = None) -> Plan:
-        plan = self.plan(wanted, identity_of)
-        self.writer.push(plan, self.labels, self.journal.next_run(), lambda count: None)
-        return plan
-
-    def intents(self) -> list[tuple[str, str]]:
-        raw = sqlite3.connect(self.journal.folder / "journal.sqlite")
-        found = raw.execute("SELECT kind, state FROM intent ORDER BY id").fetchall()
-        raw.close()
-        return found
-
-
-@pytest.fixture(scope="module")
-def tasks(make_task: MakeTask) -> dict[bool, int]:
-    return {attributes: make_task(attributes=attributes) for attributes in (True, False)}
-
-
-@pytest.fixture(params=[True, False], ids=["marked", "unmarked"])
-def desk(
-    request: pytest.FixtureRequest, lead: Client, proxy: Proxy, tasks: dict[bool, int], tmp_path: Path
-) -> Iterator[Desk]:
-    """Of an empty job, whose label has our attributes or has not."""
-    task = tasks[request.param]
-    reader = CvatReader(lead)
-    with Journal(tmp_path / "journal") as journal:
-        made = Desk(lead, reader, CvatWriter(lead, reader, journal), journal, task)
-        lead.api_client.jobs_api.destroy_annotations(made.job.id)
-        proxy.reset()
-        yield made
-
-
-def two(x1: float = 10.0) -> Labels:
-    return labels({1: straight(0, 25, x1), 2: straight(5, 29, 200.0, -1)}, bench.INFO)
 
 
 def test_what_is_pushed_reads_back_and_is_ours(desk: Desk) -> None:

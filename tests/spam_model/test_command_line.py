@@ -45,6 +45,7 @@ def raising(error: BaseException) -> argparse.ArgumentParser:
 CODES = {
     "SpamError": 1,
     "InputError": 2,
+    "BusyError": 2,
     "FormatError": 2,
     "VideoError": 2,
     "DeviceError": 3,

@@ -30,6 +30,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one, told in the ready file")
     parser.add_argument("--ready-file", type=Path, required=True, help="written once connections are accepted")
     parser.add_argument("--passwords-stdin", action="store_true", help="read passwords as JSON from the input")
+    parser.add_argument("--functions", metavar="URL", help="of the dashboard of a function host, for lambda functions")
     parser.add_argument("--admin-password-env", metavar="NAME", help="environment variable with admin's password")
     return parser.parse_args(argv)
 
@@ -69,7 +70,7 @@ def _write_ready_file(path: Path, url: str) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     passwords = _passwords(arguments)
-    server = create_server(arguments.data)
+    server = create_server(arguments.data, arguments.functions)
     with server.database.transaction() as connection:
         auth.create_users(connection, passwords)
         if not auth.has_password(connection, auth.ADMIN):

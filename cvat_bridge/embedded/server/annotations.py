@@ -79,11 +79,17 @@ def _jobs(task: sqlite3.Row) -> list[sqlite3.Row]:
     return found
 
 
-def _merged(task: sqlite3.Row, parts: list[tuple[Any, Annotations]]) -> Response:
+def _merge(task: sqlite3.Row, parts: list[tuple[Any, Annotations]]) -> Annotations:
     merged = empty_annotations()
     for job, data in parts:
         merge_annotations(merged, data, job["start_frame"], task["overlap"] or 0)
-    return _reply(merged)
+    return merged
+
+
+def merged_annotations(task: sqlite3.Row) -> tuple[list[sqlite3.Row], Annotations]:
+    """The task's jobs, and all that stands in them as one."""
+    specs, jobs = LabelAttributes(db(), labels.holder_of_task(task)), _jobs(task)
+    return jobs, _merge(task, [(job, annotation_store.read(db(), job["id"], specs)) for job in jobs])
 
 
 def _change_task(task: sqlite3.Row, action: str) -> Response:
@@ -93,7 +99,7 @@ def _change_task(task: sqlite3.Row, action: str) -> Response:
     for job in _jobs(task):
         part = slice_annotations(data, job["start_frame"], job["stop_frame"])
         parts.append((job, _apply(job["id"], action, part, specs)))
-    return _merged(task, parts)
+    return _reply(_merge(task, parts))
 
 
 @blueprint.get(_TASK, strict_slashes=False)
@@ -101,8 +107,7 @@ def task_annotations(key: int) -> Response:
     task = permissions.task(key)
     if "format" in request.args:
         out_of_scope("the export of annotations")
-    specs = LabelAttributes(db(), labels.holder_of_task(task))
-    return _merged(task, [(job, annotation_store.read(db(), job["id"], specs)) for job in _jobs(task)])
+    return _reply(merged_annotations(task)[1])
 
 
 @blueprint.patch(_TASK, strict_slashes=False)

@@ -10,6 +10,8 @@ from cvat_bridge.embedded.server import (
     annotations,
     auth,
     data,
+    exports,
+    functions,
     guides,
     jobs,
     labels,
@@ -28,16 +30,30 @@ from cvat_bridge.embedded.server.replies import SERVER_ERROR, ApiError, reply
 
 log = logging.getLogger(__name__)
 
-_MODULES = (auth, users, projects, tasks, uploads, data, jobs, labels, annotations, guides, requests)
+_MODULES = (
+    auth,
+    users,
+    projects,
+    tasks,
+    uploads,
+    data,
+    jobs,
+    labels,
+    annotations,
+    guides,
+    requests,
+    exports,
+    functions,
+)
 _LARGEST_BODY = 256 * 2**20  # the SDK sends at most 100 MB of files at once; annotations may be larger
 _VERSION = "2.54.1"
 
 
-def create_server(folder: Path) -> Server:
+def create_server(folder: Path, dashboard: str | None = None) -> Server:
     media = folder / "media"
     media.mkdir(parents=True, exist_ok=True)
     store = Database(folder / "cvat.sqlite3")
-    server = Server(store, media, CreationQueue(store, media), FrameStore(media))
+    server = Server(store, media, CreationQueue(store, media), FrameStore(media), dashboard)
     server.creations.fail_interrupted()
     return server
 

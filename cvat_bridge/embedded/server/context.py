@@ -17,10 +17,13 @@ from cvat_bridge.embedded.server.replies import ApiError
 
 @dataclass(frozen=True)
 class Server:
+    """``dashboard`` is the address of a Nuclio dashboard, None where there are no functions."""
+
     database: Database
     media: Path
     creations: CreationQueue
     frames: FrameStore
+    dashboard: str | None = None
 
     def close(self) -> None:
         self.creations.stop()
@@ -47,7 +50,8 @@ def db() -> sqlite3.Connection:
     """This request's connection; a call that may write holds the write lock until its reply is made."""
     if "connection" not in g:
         g.connection = server().database.connect()
-        g.connection.execute("BEGIN" if request.method in ("GET", "HEAD", "OPTIONS") else "BEGIN IMMEDIATE")
+        only_reads = request.method in ("GET", "HEAD", "OPTIONS") or g.get("only_reads", False)
+        g.connection.execute("BEGIN" if only_reads else "BEGIN IMMEDIATE")
     return cast(sqlite3.Connection, g.connection)
 
 

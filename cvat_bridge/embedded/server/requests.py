@@ -1,10 +1,11 @@
-"""Polled state of data creations. A failure is a 200 with status failed."""
+"""Polled state of data creations and exports. A failure is a 200 with status failed."""
 
 import sqlite3
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from cvat_bridge.embedded.server import database, pages
 from cvat_bridge.embedded.server.context import db, user
@@ -13,8 +14,12 @@ from cvat_bridge.embedded.server.replies import ApiError, Html, forbidden, reply
 blueprint = Blueprint("requests", __name__)
 
 _QUERY = """
-SELECT r.*, t.project_id, o.username, 'create' AS action, 'task' AS target FROM requests r
-JOIN tasks t ON t.id = r.task_id JOIN users o ON o.id = r.owner_id
+SELECT r.*, t.project_id, o.username, 'task' AS target FROM (
+  SELECT id, task_id, owner_id, status, message, created_date, started_date, finished_date, 'create' AS action,
+    NULL AS format FROM requests
+  UNION ALL
+  SELECT id, task_id, owner_id, 'finished', '', created_date, created_date, created_date, 'export', format FROM exports
+) r JOIN tasks t ON t.id = r.task_id JOIN users o ON o.id = r.owner_id
 """
 _LISTING = pages.Listing(
     {
@@ -27,29 +32,36 @@ _LISTING = pages.Listing(
     order="-created_date",
 )
 _KEPT = {"finished": timedelta(minutes=500), "failed": timedelta(days=365)}
+_KEPT_EXPORT = timedelta(days=1)
+_SUBJECT = {"create": "task", "export": "annotations"}
 
 
 def _as_json(row: sqlite3.Row) -> dict[str, Any]:
-    finished, kept = row["finished_date"], _KEPT.get(row["status"])
+    is_export = row["action"] == "export"
+    finished, kept = row["finished_date"], _KEPT_EXPORT if is_export else _KEPT.get(row["status"])
     expiry = (datetime.fromisoformat(finished) + kept).isoformat() if finished and kept else None
     names = ("status", "message", "id", "created_date", "started_date", "finished_date")
     return {
         **{name: row[name] for name in names},
         "operation": {
-            "type": "create:task",
+            "type": f"{row['action']}:{_SUBJECT[row['action']]}",
             "target": "task",
             "project_id": row["project_id"],
             "task_id": row["task_id"],
             "job_id": None,
-            "format": None,
+            "format": row["format"],
             "lightweight": None,
         },
         "progress": 0.0,
         "expiry_date": expiry,
         "owner": {"id": row["owner_id"], "username": row["username"]},
-        "result_url": None,
+        "result_url": _result_url(row) if is_export else None,
         "result_id": None,
     }
+
+
+def _result_url(row: sqlite3.Row) -> str:
+    return f"{request.host_url}api/tasks/{row['task_id']}/dataset/download?rq_id={quote(row['id'], safe='~')}"
 
 
 @blueprint.get("/api/requests")

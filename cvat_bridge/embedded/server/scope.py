@@ -44,6 +44,8 @@ SCOPE = (
     Endpoint("/api/tasks/{id}/data/meta", ("GET", "PATCH"), "PATCH: deleted_frames"),
     Endpoint("/api/tasks/{id}/data/{upload}", ("PATCH", "HEAD"), "TUS, for files above 100 MB"),
     Endpoint("/api/tasks/{id}/annotations", ("GET", "PATCH", "PUT", "DELETE"), "cut by job", ("POST",)),
+    Endpoint("/api/tasks/{id}/dataset/export", ("POST",), "CVAT for video 1.1, no images"),
+    Endpoint("/api/tasks/{id}/dataset/download", ("GET",), "what an export has written"),
     Endpoint("/api/jobs", ("GET",), "no ground-truth jobs", ("POST",)),
     Endpoint("/api/jobs/{id}", ("GET", "PATCH", "DELETE"), "DELETE is refused, as by CVAT"),
     Endpoint("/api/jobs/{id}/preview", ("GET",), "JPEG of its first frame"),
@@ -52,10 +54,12 @@ SCOPE = (
     Endpoint("/api/jobs/{id}/annotations", ("GET", "PATCH", "PUT", "DELETE"), "no import", ("POST",)),
     Endpoint("/api/labels", ("GET",), "of a task, a job or a project"),
     Endpoint("/api/labels/{id}", ("GET", "PATCH"), "PATCH adds or changes attributes", ("DELETE",)),
+    Endpoint("/api/lambda/functions", ("GET",), "those of the function host that the server was started with"),
+    Endpoint("/api/lambda/functions/{id}", ("GET", "POST"), "POST: a detector on one frame"),
     Endpoint("/api/guides", ("POST",), "one guide a task or project"),
     Endpoint("/api/guides/{id}", ("GET", "PATCH"), "Markdown shown to reviewers", ("DELETE",)),
-    Endpoint("/api/requests", ("GET",), "data creations of the user"),
-    Endpoint("/api/requests/{id}", ("GET",), "progress of a data creation", ("POST",)),
+    Endpoint("/api/requests", ("GET",), "data creations and exports of the user"),
+    Endpoint("/api/requests/{id}", ("GET",), "progress of a data creation or an export", ("POST",)),
 )
 
 OUT_OF_SCOPE = "{} is out of scope of the embedded server: see scope"

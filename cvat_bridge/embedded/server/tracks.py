@@ -33,14 +33,14 @@ def _slice_track(track: Item, start: int, stop: int) -> Item:
     shapes = sorted(track["shapes"], key=lambda shape: int(shape["frame"]))
     inside = [deepcopy(shape) for shape in shapes if start <= shape["frame"] <= stop]
     if len(inside) < len(shapes):
-        first, last = _shape_at(shapes, start), _shape_at(shapes, stop)
+        first, last = shape_at(shapes, start), shape_at(shapes, stop)
         goes_on = shapes[-1]["frame"] > stop
         if goes_on and last is not None and not last["outside"] and not _has_frame(inside, stop):
             inside.append(last)
         closing = list(takewhile(lambda shape: bool(shape["outside"]), inside))
         inside = inside[len(closing) :]
         if first is not None and not first["outside"] and not _has_frame(inside, start):
-            end = _shape_at(shapes, closing[0]["frame"]) if closing else None
+            end = shape_at(shapes, closing[0]["frame"]) if closing else None
             inside = [first, *([end] if end is not None else []), *inside]
     return {**deepcopy(track), "shapes": inside, "frame": inside[0]["frame"] if inside else track["frame"]}
 
@@ -49,7 +49,7 @@ def _has_frame(shapes: list[Item], frame: int) -> bool:
     return any(shape["frame"] == frame for shape in shapes)
 
 
-def _shape_at(shapes: list[Item], frame: int) -> Item | None:
+def shape_at(shapes: list[Item], frame: int) -> Item | None:
     """The box of a track at a frame, its attributes inherited; None before its first keyframe."""
     before: Item | None = None
     for shape in shapes:
@@ -163,7 +163,7 @@ def _track_cost(old: Item, new: Item, frames: range) -> float:
         _fill_inherited(track)
     errors = []
     for frame in frames:
-        a, b = _shape_at(old["shapes"], frame), _shape_at(new["shapes"], frame)
+        a, b = shape_at(old["shapes"], frame), shape_at(new["shapes"], frame)
         if a is not None and b is not None:
             errors.append(1.0 if a["outside"] != b["outside"] else _shape_cost(a, b))
         elif a is not None or b is not None:

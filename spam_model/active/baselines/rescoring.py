@@ -14,7 +14,7 @@ import torch
 
 from spam_model.active.baselines.pool import PerDecision
 from spam_model.device import resolve_device
-from spam_model.graph.features import edge_features, node_features
+from spam_model.graph.features import edge_features, motion_features, node_features
 from spam_model.graph.gating import propose_edges
 from spam_model.graph.hierarchy import WINDOW, level_rule
 from spam_model.graph.model import SHIPPED_WEIGHTS, SpamModel
@@ -111,7 +111,11 @@ def _association_level(model: SpamModel, scene: Scene, level: Level, rows: IntAr
             _with_the_settled(scene, own, local, level.clip_length) if again else (local, np.arange(len(here)))
         )
         logits = model.edge_logits(
-            node_features(scene, own, level.clip_length), edge_features(scene, own, scored), scored, level.index
+            node_features(scene, own, level.clip_length),
+            edge_features(scene, own, scored),
+            scored,
+            level.index,
+            motion_features(scene, own, scored),
         )
         probability[here] = model.calibrate(logits[-1], level.index)[place]
     return probability

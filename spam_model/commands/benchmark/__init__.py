@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from spam_model.commands.benchmark import calibration, effort, nodes, switches, zero_click
+from spam_model.commands.benchmark import appearance, calibration, detect, effort, motion, nodes, switches, zero_click
 
-KINDS = (zero_click, switches, effort, nodes, calibration)
+KINDS = (zero_click, switches, effort, nodes, calibration, detect, appearance, motion)
 DESCRIPTION = """Measure the model against ground truth.
 
   zero-click   tracks without a click, beside ByteTrack and the best that the candidates allow
@@ -14,9 +14,13 @@ DESCRIPTION = """Measure the model against ground truth.
   effort       quality against clicks, with a simulated annotator
   nodes        the learned node level against the detector's score
   calibration  do probabilities mean what they say?
+  detect       average precision, recall and frames/s of detectors
+  appearance   do embeddings tell the same from another person, across time?
+  motion       boxes carried over 1, 5, 15 and 30 frames by what the pixels show
 
-Each reads MOTChallenge folders <seq>/{det/det.txt,gt/gt.txt,seqinfo.ini}, prints a table, or with --json one JSON
-object, and with --plot FILE.png draws a picture. Ground truth is only measured against, never learned from."""
+Each reads MOTChallenge folders <seq>/{det/det.txt,gt/gt.txt,seqinfo.ini} (the last three read <seq>/{video.*,img1/,
+gt/gt.txt,seqinfo.ini}), prints a table, or with --json one JSON object, and all but the last three draw a picture with
+--plot FILE.png. Ground truth is only measured against, never learned from."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -72,6 +73,7 @@ class ServedEngine:
         self.script: list[int | str | tuple[int, str, str]] = []
         self.received: list[tuple[str, bytes]] = []  # digest and body of each POST
         self.answered = threading.Event()
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self._server = make_server("127.0.0.1", 0, self._application, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
 

@@ -206,13 +206,19 @@ def test_what_does_not_pass_is_sent_once_and_told_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(503, "all its workers stayed busy"), (408, "ran into the function's eventTimeout")]
+    ("status", "retries", "reason"),
+    [
+        (503, transport.BUSY_RETRIES, "all its workers stayed busy"),
+        (408, transport.RETRIES, "ran into the function's eventTimeout"),
+    ],
 )
-def test_a_function_that_goes_on_failing_is_given_up(served: ServedEngine, status: int, reason: str) -> None:
+def test_a_function_that_goes_on_failing_is_given_up_later_where_it_is_only_busy(
+    served: ServedEngine, status: int, retries: int, reason: str
+) -> None:
     served.script = [status] * 100
     with pytest.raises(BackendError, match=reason):
         RemoteBackend(served.url).candidates(INFO, encoded_frames(1))
-    assert len(served.received) == transport.RETRIES + 1
+    assert len(served.received) == retries + 1
 
 
 def test_after_a_failure_no_further_frame_is_read(served: ServedEngine) -> None:

@@ -39,6 +39,7 @@ def test_the_demo_runs_its_loop_within_the_budget_and_the_labels_do_not_get_wors
     backend: str, sequence: Path, tmp_path: Path, capsys: Capture, remembered: dict[str, Told]
 ) -> None:
     args = ("--sequence", str(sequence), "--budget", "0.01", "--rounds", "2", "--backend", backend)
+    args += ("--detector", "simulated")
     told = _demo(capsys, tmp_path, *args)
     remembered[backend] = told
     rounds = told.result["rounds"]

@@ -30,6 +30,7 @@ _PATH_KINDS = {
     "guides": "guide",
     "access_tokens": "token",
 }
+_LAMBDA_KINDS = {"task": "task", "job": "job"}  # how a call of a function names its place
 _REQUEST_HEADERS = ("Upload-Start", "Upload-Multiple", "Upload-Finish", "Upload-Length", "Upload-Metadata")
 _REQUEST_HEADERS += ("Upload-Offset", "Tus-Resumable", "X-Organization", "If-None-Match")
 _ANSWER_HEADERS = ("Upload-Offset", "Upload-Length", "Upload-Filename", "Tus-Resumable", "Www-Authenticate")
@@ -63,8 +64,13 @@ def _path(path: str) -> str:
         return f"{match[1]}/{_reference(_PATH_KINDS[match[1]], int(match[2]))}"
 
     path = re.sub(r"(\w+)/(\d+)(?=/|$)", with_references, path)
-    path = re.sub(r"(target_id(?:%3D|=))(\d+)$", lambda match: match[1] + _reference("task", int(match[2])), path)
-    return re.sub(r"/data/([\w-]{30,})$", r"/data/{upload:\1}", path)
+    return re.sub(r"/data/([\w-]{30,})$", r"/data/{upload:\1}", _request_id(path))
+
+
+def _request_id(text: str) -> str:
+    """The id of a background request, percent-encoded or not, with the object that it is about as a reference."""
+    kind = "job" if re.search(r"target(%3D|=)job", text) else "task"
+    return re.sub(r"(target_id(?:%3D|=))(\d+)", lambda match: match[1] + _reference(kind, int(match[2])), text)
 
 
 def _query(query: dict[str, str]) -> dict[str, str]:
@@ -73,6 +79,8 @@ def _query(query: dict[str, str]) -> dict[str, str]:
         kind = kind_of_id(name, (), "") if name != "id" else None
         if name == "filter":
             described[name] = _renamed(_filter(value))
+        elif name == "rq_id":
+            described[name] = _request_id(value)
         else:
             described[name] = _reference(kind, int(value)) if kind and value.isdecimal() else _renamed(value)
     return described
@@ -95,7 +103,7 @@ def _json_body(value: Any, resource: str, key: str = "", parents: tuple[str, ...
     if isinstance(value, list):
         below = (*parents, key)
         return [_json_body(item, resource, "", below) if isinstance(item, dict) else item for item in value]
-    kind = kind_of_id(key, parents, resource)
+    kind = kind_of_id(key, parents, resource) or (_LAMBDA_KINDS.get(key) if resource == "lambda" else None)
     if kind is not None and isinstance(value, int):
         return _reference(kind, value)
     return _renamed(value) if isinstance(value, str) else value
@@ -118,7 +126,7 @@ def _loose(body: Any) -> frozenset[str]:
     """What depends on the moment of the recording: progress of a request, and whether a user has been here before."""
     loose = {"last_login"}
     if isinstance(body, dict) and "finished_date" in body and body["finished_date"] is None:
-        loose |= {"message", "started_date", "finished_date", "expiry_date"}
+        loose |= {"message", "started_date", "finished_date", "expiry_date", "result_url"}
         loose |= {"status"} if body["status"] != "failed" else set()
     return frozenset(loose)
 
@@ -284,6 +292,15 @@ class Distillery:
         }
 
 
+def exported_xml(path: Path) -> str:
+    """The first archive that an export gave: CVAT's own word on how tracks are interpolated."""
+    for exchange in map(json.loads, path.read_text().splitlines()):
+        body = exchange["response"]["body"]
+        if exchange["request"]["path"].endswith("/dataset/download"):
+            return str(body["zip"]["annotations.xml"])
+    raise AssertionError(f"{path} holds no export")
+
+
 def as_text(golden: dict[str, Any]) -> str:
     """One exchange a line: small, and a change shows in a diff."""
     head = f'"recording":{json.dumps(golden["recording"])},"recorded":{golden["recorded"]}'
@@ -302,6 +319,8 @@ def distilled() -> dict[str, str]:
         golden = Distillery(shapes, values).distil(path)
         if golden["exchanges"]:
             found[f"{path.stem}.json"] = as_text(golden)
+        if path.stem.startswith("10-export"):
+            found[f"{path.stem}.xml"] = exported_xml(path)
     shared = f'{{"shapes":{_lines(shapes.things())},"values":{_lines(values.things())}}}\n'
     return found | {SHARED: shared}
 

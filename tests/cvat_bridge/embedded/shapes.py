@@ -65,7 +65,7 @@ def in_order(key: str, items: list[Any]) -> list[Any]:
     if key == "attributes":
         return sorted(items, key=lambda item: int(item.get("spec_id", item.get("id", 0))))
     if key == "shapes":
-        return sorted(items, key=lambda item: (int(item["frame"]), int(item["id"])))
+        return sorted(items, key=lambda item: (int(item.get("frame", 0)), int(item.get("id") or 0)))
     return items
 
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvat_bridge.embedded.server.tracks import (
-    _shape_at,
     empty_annotations,
     merge_annotations,
+    shape_at,
     slice_annotations,
 )
 
@@ -55,12 +55,12 @@ def test_every_visible_box_up_to_the_last_keyframe_survives_the_cut(
     jobs = _jobs(40, 20, overlap)
     parts = [slice_annotations({"tags": [], "shapes": [], "tracks": [_track(*shapes)]}, *job)["tracks"] for job in jobs]
     for frame in range(frames[-1] + 1):
-        whole = _shape_at(shapes, frame)
+        whole = shape_at(shapes, frame)
         if whole is None or whole["outside"]:
             continue
         for (start, stop), tracks in zip(jobs, parts, strict=True):
             if start <= frame <= stop:
-                found = _shape_at(tracks[0]["shapes"], frame)
+                found = shape_at(tracks[0]["shapes"], frame)
                 assert found is not None
                 assert not found["outside"]
                 assert all(abs(a - b) < 1e-6 for a, b in zip(found["points"], whole["points"], strict=True))

@@ -167,7 +167,7 @@ def test_images_of_differing_size_are_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no image"])
 def test_an_image_that_does_not_decode_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "1.png").write_bytes(content)
-    with pytest.raises(VideoError, match=r"1\.png: does not decode"):
+    with pytest.raises(VideoError, match=r"1\.png \(frame 0\): does not decode"):
         Clip.open(tmp_path, frame_rate=5)
 
 

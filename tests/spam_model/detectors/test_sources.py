@@ -6,7 +6,6 @@ import itertools
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,37 +14,19 @@ from hypothesis import strategies as st
 from spam_model.appearance.colour_histogram import ColourHistogram
 from spam_model.data.clip import Clip
 from spam_model.data.motchallenge import read_detections
-from spam_model.detectors.base import CandidateSource, candidate_ids, detect_clip, join_candidates
+from spam_model.detectors.base import CandidateSource, candidate_ids, join_candidates
+from spam_model.detectors.detect_clip import detect_clip
 from spam_model.detectors.registry import create_source
 from spam_model.detectors.sources import ImageDetectorSource
 from spam_model.errors import FormatError
-from spam_model.values import Candidates
-from tests.spam_model.detectors.shared import BlobDetector
+from tests.spam_model.detectors.shared import BlobDetector, assert_same, write_blobs
 
 FRAMES = 12
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two rectangles that move apart, none in frame 5; detections and ground truth of the same."""
-    folder = tmp_path_factory.mktemp("blobs") / "BLOBS"
-    for part in ("img1", "det", "gt"):
-        (folder / part).mkdir(parents=True)
-    found, true = [], []
-    for frame in range(FRAMES):
-        image = np.zeros((80, 160, 3), np.uint8)
-        for blob, (x, w) in enumerate(((60 - 3 * frame, 20), (90 + 3 * frame, 25))):
-            if frame != 5:
-                image[20:60, x : x + w] = ((0, 255, 255), (255, 130, 0))[blob]
-                found.append(f"{frame + 1},-1,{x + 1},21,{w},40,{0.9 - 0.85 * blob * (frame == 3)},-1,-1,-1\n")
-            true.append(f"{frame + 1},{blob + 1},{x + 1},21,{w},40,1,1,1\n")
-        cv2.imwrite(str(folder / "img1" / f"{frame + 1:06d}.png"), image)
-    (folder / "det" / "det.txt").write_text("".join(found))
-    (folder / "gt" / "gt.txt").write_text("".join(true))
-    (folder / "seqinfo.ini").write_text(
-        f"[Sequence]\nname=BLOBS\nframeRate=10\nseqLength={FRAMES}\nimWidth=160\nimHeight=80\nimExt=.png\n"
-    )
-    return folder
+    return write_blobs(tmp_path_factory.mktemp("blobs") / "BLOBS", FRAMES)
 
 
 def sources(folder: Path) -> dict[str, CandidateSource]:
@@ -54,12 +35,6 @@ def sources(folder: Path) -> dict[str, CandidateSource]:
         "file": create_source("file", folder=folder),
         "simulated": create_source("simulated", folder=folder, seed=4),
     }
-
-
-def assert_same(first: Candidates, second: Candidates) -> None:
-    assert first.info == second.info
-    for name in ("frame", "box", "score", "class_id", "embedding", "source", "id"):
-        assert np.array_equal(getattr(first, name), getattr(second, name)), name
 
 
 @pytest.mark.parametrize("kind", ["image", "file", "simulated"])

@@ -1,4 +1,4 @@
-"""YOLOv4-tiny by OpenCV. The network itself is tested where its weights are in the cache (spam-model fetch-weights)."""
+"""YOLOv4-tiny as a joint detector. The network itself is tested where its weights are in the cache."""
 
 from __future__ import annotations
 
@@ -7,56 +7,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from spam_model.appearance.colour_histogram import ColourHistogram
-from spam_model.data.clip import Clip
+from spam_model.data.clip import Clip, Image
 from spam_model.data.motchallenge import read_ground_truth
 from spam_model.detectors.fetch import cache_folder
-from spam_model.detectors.sources import ImageDetectorSource
-from spam_model.detectors.yolov4_tiny import YoloV4Tiny
-from spam_model.errors import DeviceError, FormatError
+from spam_model.detectors.joint import JointDetector
+from spam_model.detectors.sources import JointDetectorSource
+from spam_model.detectors.yolov4_tiny import INPUT_PIXELS, YoloV4Tiny, fitting_size
+from spam_model.errors import DeviceError, FormatError, InputError
+from spam_model.evaluation.appearance_auc import choose_crops, embed_crops, pair_auc
+from spam_model.eyes.embedding_head import EmbeddingHead, HeadShape
+from tests.spam_model.detectors.darknet_files import write_all_kinds, write_one_layer
 from tests.spam_model.detectors.shared import CAMPUS, recall_and_precision
 
 WEIGHTS = cache_folder() / "yolov4-tiny"
-
-# One convolution without bias or activation, then a detection layer with one anchor of 100 × 200 px: small enough to
-# work out by hand, and read by OpenCV like the real one.
-TINY = b"""[net]
-width=416
-height=416
-channels=3
-
-[convolutional]
-filters=85
-size=32
-stride=32
-pad=0
-activation=linear
-
-[yolo]
-mask=0
-anchors=100,200
-classes=80
-num=1
-"""
+needs_weights = pytest.mark.skipif(not WEIGHTS.is_dir(), reason="no weights in the cache (spam-model fetch-weights)")
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    """A network that answers with its biases, whatever the image: 13 × 13 boxes of one size, person at 0.5 · 0.8."""
-    bias = np.full(85, -20.0, np.float32)
-    bias[:6] = [0, 0, 0, 0, 0, np.log(4)]  # cell middle, anchor size, objectness 0.5, person 0.8
-    bias[7] = 0  # car at 0.5 · 0.5
-    header = np.array([0, 2, 5, 0, 0], np.int32).tobytes()
-    weights = np.concatenate([bias, np.zeros(85 * 3 * 32 * 32, np.float32)]).tobytes()
-    (tmp_path / "yolov4-tiny.cfg").write_bytes(TINY)
-    (tmp_path / "yolov4-tiny.weights").write_bytes(header + weights)
-    return tmp_path
+def one_layer(tmp_path: Path) -> Path:
+    return write_one_layer(tmp_path)
 
 
-def test_outputs_decode_to_boxes_of_the_image(tiny: Path) -> None:
+def plain(folder: Path, **settings: object) -> YoloV4Tiny:
+    return YoloV4Tiny(folder, embed=False, device="cpu", **settings)  # type: ignore[arg-type]
+
+
+def test_outputs_decode_to_boxes_of_the_image(one_layer: Path) -> None:
     image = np.zeros((208, 832, 3), np.uint8)  # half as high and twice as wide as the input
-    (found,) = YoloV4Tiny(tiny, max_iou=1.0).detect([image])
+    (found,) = plain(one_layer, max_iou=1.0, input_size=(416, 416)).detect([image])
     assert len(found.score) == 169
     assert found.score == pytest.approx(0.4, abs=1e-5)
     middle = (found.box[:, :2] + found.box[:, 2:]) / 2
@@ -66,43 +46,115 @@ def test_outputs_decode_to_boxes_of_the_image(tiny: Path) -> None:
     assert np.unique(np.round(middle[:, 1])).tolist() == [8 + 16 * i for i in range(13)]
 
 
-def test_classes_and_threshold_are_as_asked_also_below_opencvs_own(tiny: Path) -> None:
+def test_classes_and_threshold_are_as_asked(one_layer: Path) -> None:
     image = [np.zeros((416, 416, 3), np.uint8)]
-    both = YoloV4Tiny(tiny, class_names=("car", "person"), max_iou=1.0).detect(image)[0]
+    both = plain(one_layer, class_names=("car", "person"), max_iou=1.0).detect(image)[0]
     assert sorted(set(both.class_id.tolist())) == [0, 1]
     assert both.score[both.class_id == 0] == pytest.approx(0.25, abs=1e-5)
-    assert len(YoloV4Tiny(tiny, min_score=0.3, class_names=("car",)).detect(image)[0].score) == 0
-    biases = np.fromfile(tiny / "yolov4-tiny.weights", np.float32)
-    biases[5 + 5] = np.log(0.25)  # person at 0.5 · 0.2, which OpenCV drops by default
-    biases.tofile(tiny / "yolov4-tiny.weights")
-    assert YoloV4Tiny(tiny, min_score=0.05).detect(image)[0].score == pytest.approx(0.1, abs=1e-5)
+    assert len(plain(one_layer, min_score=0.3, class_names=("car",)).detect(image)[0].score) == 0
 
 
-def test_files_that_are_no_network_are_refused(tiny: Path) -> None:
-    (tiny / "yolov4-tiny.cfg").write_bytes(b"[nonsense]\nthis=that\n")
-    with pytest.raises(FormatError, match="OpenCV cannot read the network"):
-        YoloV4Tiny(tiny)
+def test_images_of_all_sizes_come_back_in_order(one_layer: Path) -> None:
+    shapes = [(416, 416), (1, 1), (416, 416), (40, 12000), (1000, 3)]
+    images: list[Image] = [np.zeros((*shape, 3), np.uint8) for shape in shapes]
+    detector = plain(one_layer, min_score=0.0)
+    for image, together in zip(images, detector.detect(images), strict=True):
+        (alone,) = detector.detect([image])
+        assert np.array_equal(together.box, alone.box)
+        assert (together.box[:, 0] < image.shape[1]).all()
 
 
-def test_a_gpu_is_refused_and_the_alternative_named() -> None:
-    with pytest.raises(DeviceError, match=r"runs on the CPU only.*onnx-yolox"):
-        YoloV4Tiny(Path("unused"), device="cuda")
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [
+        (480, 640, (448, 608)),
+        (1080, 1920, (416, 736)),
+        (1920, 1080, (736, 416)),
+        (800, 12000, (128, 2080)),
+        (1, 12000, (32, 9120)),
+        (12000, 1, (9120, 32)),
+        (1, 1, (544, 544)),
+    ],
+)
+def test_the_input_has_nearly_the_shape_of_the_image(height: int, width: int, expected: tuple[int, int]) -> None:
+    assert fitting_size(height, width, INPUT_PIXELS) == expected
+
+
+def test_what_cannot_be_is_refused(one_layer: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="multiples of 32"):
+        plain(one_layer, input_size=(416, 400))
+    with pytest.raises(InputError, match="COCO has no class 'ghost'"):
+        plain(one_layer, class_names=("ghost",))
+    with pytest.raises(InputError, match="without its embedding head"):
+        plain(one_layer).detect_jointly([np.zeros((64, 64, 3), np.uint8)])
+    stranger = tmp_path / "head.safetensors"
+    EmbeddingHead(HeadShape("other", (8,), (2,), dimension=4)).save(stranger)
+    with pytest.raises(FormatError, match="a head for other, not for yolov4-tiny"):
+        YoloV4Tiny(one_layer, head=stranger)
+    with pytest.raises(FormatError, match="finds 1 classes; COCO has 80"):
+        plain(_of_one_class(tmp_path))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_an_error(one_layer: Path) -> None:
+    with pytest.raises(DeviceError, match="no CUDA GPU"):
+        YoloV4Tiny(one_layer, device="cuda")
+
+
+@needs_weights
+def test_boxes_and_embeddings_are_the_same_in_one_pass_in_batches_and_apart() -> None:
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (96, 128, 3), dtype=np.uint8) for _ in range(3)]
+    detector = YoloV4Tiny(min_score=0.0, device="cpu", input_size=(96, 128))
+    assert isinstance(detector, JointDetector)
+    joint = detector.detect_jointly(images)
+    assert sum(len(found.score) for found in joint) > 5
+    for image, found, separate in zip(images, joint, detector.detect(images), strict=True):
+        assert np.array_equal(found.box, separate.box)
+        assert found.embedding.shape == (len(found.box), detector.dimension)
+        assert found.embedding.dtype == np.float32
+        assert np.linalg.norm(found.embedding, axis=1) == pytest.approx(1, abs=1e-5)
+        assert detector.embed(image, found.box) == pytest.approx(found.embedding, abs=1e-4)
+    assert detector.embed(images[0], np.zeros((0, 4))).shape == (0, detector.dimension)
+
+
+@needs_weights
+def test_feature_maps_say_what_a_cell_covers() -> None:
+    maps = YoloV4Tiny(embed=False, device="cpu").features([np.zeros((480, 640, 3), np.uint8)] * 2)
+    assert maps.scale.tolist() == pytest.approx([608 / 640, 448 / 480])
+    for feature, stride in zip(maps.maps, maps.strides, strict=True):
+        assert feature.shape[0] == 2
+        assert feature.shape[2:] == (448 // stride, 608 // stride)
 
 
 @pytest.mark.shared_data
 @pytest.mark.skipif(not CAMPUS.is_dir(), reason="no development data (CVAT_SPAM_DATA)")
-@pytest.mark.skipif(not WEIGHTS.is_dir(), reason="no weights in the cache (spam-model fetch-weights)")
-def test_it_finds_people_on_real_video() -> None:
+@needs_weights
+def test_it_finds_people_in_real_video_and_knows_them_again() -> None:
     clip = Clip.open(CAMPUS)
-    frames = range(0, clip.info.frame_count, 4)
+    frames = range(0, clip.info.frame_count, 6)
     truth = read_ground_truth(CAMPUS / "gt" / "gt.txt", clip.info)
     rows = np.isin(truth.frame, frames)
     truth = replace(
         truth, **{f: getattr(truth, f)[rows] for f in ("track", "frame", "box", "class_id", "visibility", "ignored")}
     )
-    source = ImageDetectorSource(YoloV4Tiny(), ColourHistogram())
+    detector = YoloV4Tiny(device="cpu")
+    images = [clip.frame(frame) for frame in frames]
     recall, precision = recall_and_precision(
-        source.detect_frames([clip.frame(frame) for frame in frames], frames, clip.info), truth
+        JointDetectorSource(detector).detect_frames(images, frames, clip.info), truth
     )
     assert recall > 0.8
     assert precision > 0.3
+    crops = choose_crops(truth, clip.info.frame_count)
+    assert pair_auc(crops, embed_crops(crops, clip, detector), clip.info.frame_rate, 0.2).auc > 0.8
+
+
+def _of_one_class(folder: Path) -> Path:
+    write_all_kinds(folder)
+    cfg = folder / "yolov4-tiny.cfg"
+    text = cfg.read_bytes().replace(b"classes=80", b"classes=1").replace(b"filters=255", b"filters=18")
+    cfg.write_bytes(text.replace(b"filters=170", b"filters=12"))
+    weights = folder / "yolov4-tiny.weights"
+    count = 5 + (8 * 4 + 8 * 27) + (6 * 4 + 6 * 36) + (18 + 18 * 14) + (12 + 12 * 28)
+    weights.write_bytes(weights.read_bytes()[: 4 * count])
+    return folder

@@ -121,6 +121,72 @@ def test_an_id_in_other_hands_is_not_believed() -> None:
     assert np.flatnonzero(resolved.fixed).tolist() == [1]
 
 
+@pytest.mark.parametrize(
+    ("by", "row", "why"),
+    [
+        (0.0, 1, "the same box"),
+        (1.5, 1, "an IoU of 0.93"),
+        (-1.5, 1, "to the other side"),
+        (4.0, -1, "an IoU of 0.82: perhaps a better box around an object"),
+        (25.0, -1, "nothing is there any more"),
+    ],
+)
+@pytest.mark.parametrize("change", [moved, renamed])
+def test_a_no_takes_a_closer_look_than_a_yes(change: Callable, by: float, row: int, why: str) -> None:
+    item = reject(CHAIN, 1)
+    resolved = resolve(change(by), of(item))
+    assert np.flatnonzero(resolved.rejected).tolist() == ([row] if row >= 0 else []), why
+    assert resolved.unmatched == (() if row >= 0 else (item,))
+
+
+@pytest.mark.parametrize(
+    ("vouched", "rejected", "why"),
+    [
+        (lambda box: [Constraint(ConstraintKind.ACCEPT, Anchor(7, 1, box, 0))], [], "accepted"),
+        (lambda box: [Constraint(ConstraintKind.BOX, Anchor(7, 1, box, 0), box=(0, 0, 9, 9))], [], "corrected"),
+        (lambda box: [Constraint(ConstraintKind.MUST_LINK, Anchor(7, 1, box, 0), anchor(CHAIN, 2))], [], "linked"),
+        (lambda box: [drawn(-9, 1, box)], [], "drawn"),
+        (lambda box: [Constraint(ConstraintKind.ACCEPT, Anchor(7, 1, box, 1))], [1], "of another class"),
+        (lambda box: [Constraint(ConstraintKind.ACCEPT, Anchor(7, 2, box, 0))], [1], "in another frame"),
+        (
+            lambda box: [Constraint(ConstraintKind.CANNOT_LINK, Anchor(7, 1, box, 0), anchor(CHAIN, 2))],
+            [1],
+            "no object",
+        ),
+    ],
+)
+def test_a_no_does_not_pass_to_the_box_of_an_object(vouched: Callable, rejected: list[int], why: str) -> None:
+    """A duplicate was rejected; the new detector draws one box, closer to the one that people vouched for."""
+    x1, y1, x2, y2 = CHAIN.box[1].tolist()
+    duplicate = Constraint(ConstraintKind.REJECT, Anchor(8, 1, (x1 + 1.5, y1, x2 + 1.5, y2), 0))
+    items = [duplicate, *vouched((x1 - 0.5, y1, x2 - 0.5, y2))]
+    for given_items in (items, items[::-1]):
+        resolved = resolve(CHAIN, of(*given_items))
+        assert np.flatnonzero(resolved.rejected).tolist() == rejected, why
+        assert resolved.conflicts == ()
+    assert resolve(CHAIN, of(duplicate)).rejected[1]
+
+
+def test_an_id_is_not_believed_where_another_candidate_fits_better() -> None:
+    """Candidates were made anew, and the id has passed to a box that overlaps the old one by half."""
+    box = np.array([[0.0, 0, 40, 80], [12, 0, 52, 80]])
+    two = Candidates.build(CHAIN.info, np.zeros(2, np.int64), box, np.full(2, 0.5), id=np.array([100, 101]))
+    item = Constraint(ConstraintKind.ACCEPT, Anchor(100, 0, (12.0, 0.0, 52.0, 80.0), 0))
+    assert np.flatnonzero(resolve(two, of(item)).fixed).tolist() == [1]
+
+
+def test_a_correction_goes_with_its_box_and_not_with_its_id() -> None:
+    """Candidates were made anew, and the id has passed to somebody else in the same frame."""
+    before, after = (0.0, 0.0, 40.0, 80.0), (4.0, 0.0, 44.0, 80.0)
+    box = np.array([[300.0, 0, 340, 80], [1, 0, 41, 80]])
+    two = Candidates.build(CHAIN.info, np.zeros(2, np.int64), box, np.full(2, 0.5), id=np.array([100, 101]))
+    first = Constraint(ConstraintKind.BOX, Anchor(100, 0, before, 0), box=after)
+    later = Constraint(ConstraintKind.ACCEPT, Anchor(100, 0, after, 0))
+    resolved = resolve(two, of(first, later))
+    assert np.flatnonzero(resolved.fixed).tolist() == [1]
+    assert resolved.box.tolist() == [[300.0, 0.0, 340.0, 80.0], list(after)]
+
+
 def test_an_answer_about_a_corrected_box_finds_the_detected_one() -> None:
     box = (50.0, -70.0, 90.0, 10.0)
     later = Constraint(ConstraintKind.REJECT, Anchor(101, 1, box, 0))
@@ -208,6 +274,12 @@ def test_a_box_that_was_rejected_with_its_track_stays_where_it_is_named_elsewher
         assert np.flatnonzero(resolved.rejected).tolist() == rejected, reason
         assert np.flatnonzero(resolved.fixed).tolist() == fixed, reason
         assert len(resolved.conflicts) == conflicts, reason
+
+
+def test_a_track_that_was_rejected_stays_one_where_the_new_detector_finds_a_single_box_of_it() -> None:
+    resolved = resolve(CHAIN.take(np.array([1, 3])), of(*WHOLE, must_link(CHAIN, 1, 3)))
+    assert np.flatnonzero(resolved.fixed).tolist() == [0, 1]
+    assert "rejected with its whole track" in resolved.conflicts[0]
 
 
 def drawn(number: int, frame: int, box: Box, class_id: int = 0) -> Constraint:

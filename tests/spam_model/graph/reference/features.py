@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from spam_model.geometry import iou_rows
 from tests.spam_model.graph.reference.edges import (
     Edge,
     appearance,
@@ -14,7 +17,7 @@ from tests.spam_model.graph.reference.edges import (
     pair_height,
     ranks,
 )
-from tests.spam_model.graph.reference.tracklets import HEAD, LONG, SHORT, TAIL, Clip, Tracklet
+from tests.spam_model.graph.reference.tracklets import HEAD, LONG, SHORT, TAIL, Clip, Seen, Tracklet
 
 
 def node_features(clip: Clip, node: Tracklet, clip_length: int) -> list[float]:
@@ -59,6 +62,25 @@ def edge_features(clip: Clip, nodes: list[Tracklet], cost: dict[Edge, float]) ->
             *margins,
         ]
     return result
+
+
+def motion_features(clip: Clip, past: Tracklet, future: Tracklet) -> list[float]:
+    """Of an edge, seen from either end."""
+    tail, head = past.ends[TAIL].seen, future.ends[HEAD].seen
+    return [*followed(clip, tail, head), *followed(clip, head, tail)]
+
+
+def followed(clip: Clip, start: Seen, target: Seen) -> list[float]:
+    """1, visibility and IoU where the box at ``start`` was followed to the frame of ``target``; else zeros."""
+    places = clip.followed.get(start.row, {})
+    earlier = [frame for frame in places if frame <= target.frame]
+    later = [frame for frame in places if frame >= target.frame]
+    if not earlier or not later:
+        return [0.0, 0.0, 0.0]
+    (a, sure_a), (b, sure_b) = places[max(earlier)], places[min(later)]
+    share = (target.frame - max(earlier)) / max(min(later) - max(earlier), 1)
+    box = np.array([[(1 - share) * x + share * y for x, y in zip(a, b, strict=True)]])
+    return [1.0, min(sure_a, sure_b), float(iou_rows(box, np.array([target.box]))[0])]
 
 
 def pair_features(clip: Clip, past: Tracklet, future: Tracklet) -> list[float]:

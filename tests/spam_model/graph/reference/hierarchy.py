@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from spam_model.graph.model import SpamModel
 from spam_model.values import Candidates
 from tests.spam_model.graph.reference.edges import Edge, Rule, propose
-from tests.spam_model.graph.reference.features import edge_features, node_features
+from tests.spam_model.graph.reference.features import edge_features, motion_features, node_features
 from tests.spam_model.graph.reference.network import Weights, edge_probability, node_probability, weights_of
 from tests.spam_model.graph.reference.node_level import node_level
 from tests.spam_model.graph.reference.tracklets import Clip, Seen, Tracklet, clip_of, tracklet_of
@@ -25,6 +25,7 @@ class PlainLevel:
     nodes: list[list[int]]
     node_feature: list[list[float]]
     edge_feature: dict[Edge, list[float]]
+    motion: dict[Edge, list[float]]
     probability: dict[Edge, float]
     chosen: set[Edge]
 
@@ -79,7 +80,7 @@ def associate(
     rule = Rule(clip_length, min(clip_length, WINDOW), overlap)
     nodes = [tracklet_of(boxes, clip.rate) for boxes in tracks]
     features = [node_features(clip, node, clip_length) for node in nodes]
-    level = PlainLevel([[one.row for one in boxes] for boxes in tracks], features, {}, {}, set())
+    level = PlainLevel([[one.row for one in boxes] for boxes in tracks], features, {}, {}, {}, set())
     for start in range(0, clip.frames, clip_length):
         inside = [index for index, node in enumerate(nodes) if start <= node.first < start + clip_length]
         add_clip(level, weights, steps, clip, nodes, inside, rule, number)
@@ -102,12 +103,15 @@ def add_clip(
         return
     feature = edge_features(clip, here, cost)
     edges = list(feature)
+    motion = {(i, j): motion_features(clip, here[i], here[j]) for i, j in edges}
     node = np.array([level.node_feature[index] for index in inside])
-    found = edge_probability(weights, steps, node, np.array([feature[edge] for edge in edges]), edges, number)
+    given = [np.array([of[edge] for edge in edges]) for of in (feature, motion)]
+    found = edge_probability(weights, steps, node, *given, edges, number)
     chosen = matched(dict(zip(edges, found, strict=True)), len(here))
     for (i, j), probability in zip(edges, found, strict=True):
         name = inside[i], inside[j]
         level.edge_feature[name] = feature[i, j]
+        level.motion[name] = motion[i, j]
         level.probability[name] = probability
         if (i, j) in chosen:
             level.chosen.add(name)

@@ -53,13 +53,16 @@ def probability(weights: Weights, logit: np.ndarray, level: int) -> list[float]:
 
 
 def edge_probability(
-    weights: Weights, steps: int, node: np.ndarray, edge: np.ndarray, edges: list[Edge], level: int
+    weights: Weights, steps: int, node: np.ndarray, edge: np.ndarray, motion: np.ndarray, edges: list[Edge], level: int
 ) -> list[float]:
-    """Of an association level, from raw features [V, F_v] and [E, F_e]."""
+    """Of an association level, from raw features [V, F_v] and [E, F_e], and what motion was seen, [E, F_m]."""
     levels = weights["association.level.weight"]
     node, edge = standardised(weights, "tracklet", node), standardised(weights, "tracklet_edge", edge)
     h = np.maximum(two_layers(weights, "association.node_encoder", node), 0)
     e = two_layers(weights, "association.edge_encoder", edge) + levels[min(level, len(levels)) - 1]
+    for k in range(len(edges)):
+        if motion[k].any():
+            e[k] += two_layers(weights, "association.motion_encoder", motion[k])
     h, e = message_steps(weights, "association", h, np.maximum(e, 0), edges, steps)
     return probability(weights, two_layers(weights, "association.classifier", e)[:, 0], level)
 

@@ -34,7 +34,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Clip:
-    """What is the same for all boxes. ``scale``: ascending appearance distances of random pairs."""
+    """What is the same for all boxes. ``scale``: ascending appearance distances of random pairs.
+
+    ``followed``: where the box of a row was seen in another frame, and how surely.
+    """
 
     seen: list[Seen]
     rate: float
@@ -42,6 +45,7 @@ class Clip:
     frames: int
     scale: list[float]
     usual_aspect: dict[int, float]  # of each class: log height over width
+    followed: dict[int, dict[int, tuple[tuple[float, ...], float]]]
 
     def quantile(self, distance: float) -> float:
         return bisect_left(self.scale, distance) / len(self.scale)  # those below it
@@ -92,7 +96,17 @@ def clip_of(candidates: Candidates) -> Clip:
         score, class_id = float(candidates.score[row]), int(candidates.class_id[row])
         seen.append(Seen(row, frame, class_id, score, geometry, border, (x1, y1, x2, y2), candidates.embedding[row]))
     scale, usual = random_distances(seen), usual_aspects(seen)
-    return Clip(seen, info.frame_rate, info.height, info.frame_count, scale, usual)
+    return Clip(seen, info.frame_rate, info.height, info.frame_count, scale, usual, followed_boxes(candidates))
+
+
+def followed_boxes(candidates: Candidates) -> dict[int, dict[int, tuple[tuple[float, ...], float]]]:
+    row_of = {int(id): row for row, id in enumerate(candidates.id)}
+    result: dict[int, dict[int, tuple[tuple[float, ...], float]]] = {}
+    if (motion := candidates.motion) is not None:
+        for k in range(len(motion)):
+            followed = result.setdefault(row_of[int(motion.id[k])], {})
+            followed[int(motion.frame[k])] = (tuple(motion.box[k].tolist()), float(motion.visibility[k]))
+    return result
 
 
 def usual_aspects(seen: list[Seen]) -> dict[int, float]:

@@ -1,0 +1,1 @@
+"""Online trackers: frame by frame, without a look ahead."""
