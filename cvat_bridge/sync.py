@@ -269,7 +269,6 @@ class Sync:
         except ServerError as error:
             if error.status != 404:
                 raise
-            self._reader.task(self._task.id)  # raises where all is 404: a proxy whose server is down
             log.warning("review task %s was deleted in CVAT: its open questions stay unanswered", row.review_task)
             return (), 0
 

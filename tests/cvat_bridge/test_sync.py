@@ -14,7 +14,7 @@ from cvat_bridge.assembly import open_journal
 from cvat_bridge.ownership import digest_of, mark_of
 from cvat_bridge.wire import Track
 from cvat_bridge.writer import CvatWriter
-from spam_model.errors import InputError, ServerError
+from spam_model.errors import InputError
 from tests.cvat_bridge.bench import Bench, request_of
 from tests.cvat_bridge.conftest import MakeTask
 from tests.cvat_bridge.proxy import Fault, Proxy
@@ -437,13 +437,3 @@ def test_a_finished_job_is_not_touched(bench: Bench, proxy: Proxy) -> None:
     assert report.changes["finished_jobs"] == 1
     assert bench.reader.annotations(first.id).tracks == ()
     assert bench.reader.annotations(second.id).tracks
-
-
-def test_a_server_that_goes_away_meanwhile_is_not_taken_for_a_deleted_review_task(bench: Bench, proxy: Proxy) -> None:
-    first = bench.sync()
-    proxy.faults = [Fault("GET", r"/api/jobs\?", 404), Fault("GET", rf"/api/tasks/{bench.task}$", 404, skip=1)]
-    with pytest.raises(ServerError, match="404"):
-        bench.sync()
-    proxy.reset()
-    again = bench.sync()
-    assert (again.round, again.waiting_jobs, again.review_task) == (1, first.waiting_jobs, first.review_task)
