@@ -98,13 +98,13 @@ def train_detector(
     key = RunKey(f"{detector.name} on {samples.name}", seed, schedule.minutes, schedule.steps, ranks.size)
     start = Progress(np.zeros((0, len(LOSSES))), 0.0)
     if checkpoint is not None and checkpoint.resume:
-        start = read_checkpoint(checkpoint.path, key, trainer)
+        start = read_checkpoint(checkpoint.path, key, trainer.state)
     first = len(start.losses) * ranks.size + ranks.rank
     batches = BatchStream(samples, views, seed, first, ranks.size).in_background()
 
     def keep(state: Progress) -> None:
         if checkpoint is not None and ranks.leads:
-            write_checkpoint(checkpoint.path, key, trainer, state)
+            write_checkpoint(checkpoint.path, key, trainer.state, state)
 
     interval = checkpoint.seconds if checkpoint is not None else np.inf
     losses = _run(trainer, batches, schedule, ranks, start, keep, interval, progress)

@@ -14,8 +14,8 @@ from spam_model.detector_training.batches import Batch
 from spam_model.detector_training.losses import detection_loss, drift
 from spam_model.detector_training.predictions import DensePrediction
 from spam_model.detector_training.trainable import Part, TrainableDetector
-from spam_model.storage import Arrays
 from spam_model.training.ranks import Ranks
+from spam_model.training.state import TrainingState
 from spam_model.values.candidates import FloatArray, IntArray
 
 WEIGHT_DECAY = 5e-4
@@ -102,32 +102,10 @@ class DetectorTrainer:
             before = self._detector.predict(self._before, images, self._columns.to(images.device)).maps
         return drift(prediction.maps, before)
 
-    def state(self) -> Arrays:
-        """All that changes, as arrays: ``model.*``, ``average.*`` and ``optimizer.<parameter>.<name>``."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
-        for index, state in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
-        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-
-    def restore(self, arrays: Arrays) -> None:
-        """Puts back what ``state`` gave.
-
-        Raises:
-            RuntimeError, KeyError, ValueError: the arrays are of another network.
-        """
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
-        for name, array in arrays.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = torch.from_numpy(array.copy())
-        for module, part in ((self.network, "model"), (self.average, "average")):
-            shapes = {name: tensor.shape for name, tensor in module.state_dict().items()}
-            module.load_state_dict({name: tensor.reshape(shapes[name]) for name, tensor in parts[part].items()})
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimizer"].items():
-            index, _, key = name.partition(".")
-            state.setdefault(int(index), {})[key] = tensor.reshape(()) if key == "step" else tensor
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
+    @property
+    def state(self) -> TrainingState:
+        """All that changes."""
+        return TrainingState(self.network, self.average, self._optimizer)
 
 
 def moving_average(averaging: float, forgetful: bool) -> Callable[[Tensors, Tensors, Tensor | int], None]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from spam_model.errors import FormatError, InputError
 from spam_model.graph.model import LEVELS
 from spam_model.storage import Arrays, pack, read_bytes, unpack, write_atomically
+from spam_model.training.state import TrainingState
 from spam_model.values.candidates import FloatArray
 
 _KIND = "checkpoint"
@@ -48,21 +49,13 @@ class Progress:
         return cls(np.zeros((0, LEVELS + 1)), 0.0)
 
 
-class Resumable(Protocol):
-    """A trainer that can be put where another one was."""
-
-    def state(self) -> Arrays: ...
-
-    def restore(self, arrays: Arrays) -> None: ...
-
-
-def write_checkpoint(path: Path, key: RunKey, trainer: Resumable, progress: Progress) -> None:
-    arrays = trainer.state() | {_LOSSES: progress.losses}
+def write_checkpoint(path: Path, key: RunKey, state: TrainingState, progress: Progress) -> None:
+    arrays = state.arrays() | {_LOSSES: progress.losses}
     metadata = {"key": json.dumps(asdict(key)), "seconds": json.dumps(progress.seconds)}
     write_atomically(path, pack(_KIND, arrays, metadata))
 
 
-def read_checkpoint(path: Path, key: RunKey, trainer: Resumable) -> Progress:
+def read_checkpoint(path: Path, key: RunKey, state: TrainingState) -> Progress:
     """Puts the trainer where it was.
 
     Raises:
@@ -83,12 +76,12 @@ def read_checkpoint(path: Path, key: RunKey, trainer: Resumable) -> Progress:
             raise InputError(
                 f"{path}: made with {name} {stored.get(name)}, not {value}; give the same, or leave out --resume"
             )
-    _restore(path, trainer, arrays)
+    _restore(path, state, arrays)
     return Progress(losses, seconds)
 
 
-def _restore(path: Path, trainer: Resumable, arrays: Arrays) -> None:
+def _restore(path: Path, state: TrainingState, arrays: Arrays) -> None:
     try:
-        trainer.restore(arrays)
+        state.restore(arrays)
     except (RuntimeError, KeyError, ValueError) as error:
         raise FormatError(f"{path}: a checkpoint of another model; start anew without --resume") from error

@@ -108,13 +108,13 @@ def train(
     trainer = Trainer(model, ranks)
     start = Progress.begin()
     if checkpoint is not None and checkpoint.resume:
-        start = read_checkpoint(checkpoint.path, key, trainer)
+        start = read_checkpoint(checkpoint.path, key, trainer.state)
     first = STATISTICS_CLIPS + len(start.losses) * ranks.size + ranks.rank
     clips = Stream(source, seed, first, ranks.size).in_background()
 
     def keep(state: Progress) -> None:
         if checkpoint is not None and ranks.leads:
-            write_checkpoint(checkpoint.path, key, trainer, state)
+            write_checkpoint(checkpoint.path, key, trainer.state, state)
 
     interval = checkpoint.seconds if checkpoint is not None else np.inf
     losses = run_steps(trainer, clips, schedule, ranks, start, keep, interval, progress).losses

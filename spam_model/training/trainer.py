@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from spam_model.graph.model import SpamModel
-from spam_model.storage import Arrays
 from spam_model.training.dataset import TrainingClip
 from spam_model.training.loss import focal_loss
 from spam_model.training.ranks import Ranks
 from spam_model.training.rollout import Step, edge_logits, node_logits, rollout
+from spam_model.training.state import TrainingState
 from spam_model.values.candidates import FloatArray
 
 AVERAGING = 0.995  # per update
@@ -73,31 +73,7 @@ class Trainer:
             self.average.update_parameters(self.model)
         return float("nan") if loss is None else loss.item()
 
-    def state(self) -> Arrays:
-        """All that changes, as arrays: ``model.*``, ``average.*`` and ``optimizer.<parameter>.<name>``."""
-        optimizer = self._optimizer.state_dict()["state"]
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
-        tensors |= {
-            f"optimizer.{index}.{name}": tensor for index, state in optimizer.items() for name, tensor in state.items()
-        }
-        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-
-    def restore(self, arrays: Arrays) -> None:
-        """Puts back what ``state`` gave.
-
-        Raises:
-            RuntimeError, KeyError, ValueError: the arrays are of another model.
-        """
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
-        for name, array in arrays.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = torch.from_numpy(array.copy())
-        for module, part in ((self.model, "model"), (self.average, "average")):
-            shapes = {name: tensor.shape for name, tensor in module.state_dict().items()}
-            module.load_state_dict({name: tensor.reshape(shapes[name]) for name, tensor in parts[part].items()})
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimizer"].items():
-            index, _, key = name.partition(".")
-            state.setdefault(int(index), {})[key] = tensor.reshape(()) if key == "step" else tensor
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
+    @property
+    def state(self) -> TrainingState:
+        """All that changes."""
+        return TrainingState(self.model, self.average, self._optimizer)
