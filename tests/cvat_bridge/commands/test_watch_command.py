@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -26,6 +27,14 @@ Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 SECRET = "the-webhook-secret"
 LOGIN = {"POST /api/auth/login", "POST /api/auth/logout"}
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, also where the tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
