@@ -23,6 +23,7 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
+	-$(BIN)/spam-model fetch-weights yolov4-tiny  # where offline, the tests that need them are skipped by name
 	$(BIN)/python -m pytest
 
 bench: setup
